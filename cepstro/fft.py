@@ -1,0 +1,50 @@
+"""Real two-dimensional FFTs as every room uses them: float32 kept, good sizes, all cores.
+
+``scipy.fft`` keeps float32 and is about five times faster than ``numpy.fft`` on large planes. Sizes
+are those that its real transforms like best (`next_fast_len`), never powers of two for their own sake.
+"""
+
+import os
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def threads() -> int:
+    """Threads that one transform may use: the cores of this process, or ``CEPSTRO_THREADS``."""
+    wanted = os.environ.get("CEPSTRO_THREADS", "")
+    if wanted.isdigit() and int(wanted) > 0:
+        return int(wanted)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def good_size(n: int) -> int:
+    """Smallest length >= `n` whose real FFT is fast."""
+    from scipy.fft import next_fast_len
+
+    return int(next_fast_len(n, real=True))
+
+
+def rfft2(plane: NDArray[np.floating]) -> NDArray[np.complexfloating]:
+    """Real 2-D FFT over the last two axes; float32 gives complex64."""
+    import scipy.fft
+
+    spectrum: NDArray[np.complexfloating] = scipy.fft.rfft2(plane, workers=threads())
+    return spectrum
+
+
+def irfft2(
+    spectrum: NDArray[np.complexfloating], shape: tuple[int, int], *, overwrite: bool = False
+) -> NDArray[np.floating]:
+    """Inverse of `rfft2` for planes of `shape`; complex64 gives float32.
+
+    With `overwrite`, `spectrum` may be destroyed to save memory.
+    """
+    import scipy.fft
+
+    plane: NDArray[np.floating] = scipy.fft.irfft2(
+        spectrum, s=shape, workers=threads(), overwrite_x=overwrite
+    )
+    return plane

@@ -1,0 +1,191 @@
+"""Light: from the numbers in a picture to values proportional to light, and back.
+
+A lens blurs light, not encoded values, so all physics happens on linear planes (float32, 0 black,
+1 the sensor's limit). Encoded values follow the sRGB curve of IEC 61966-2-1 unless the picture says
+otherwise: ``light`` is ``"srgb"``, ``"linear"`` or a `ToneCurve` (a photo's own, from its profile).
+Unsigned integers span their whole range, bool is 0 and 1, floats are taken as they are; outside 0..1
+the curves continue by odd symmetry, so that nothing is lost on the way there and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cepstro.fft import threads
+from cepstro.icc import ToneCurve
+
+Light = Literal["srgb", "linear"] | ToneCurve
+
+# Luminance of linear sRGB primaries, IEC 61966-2-1 (the second row of its matrix to XYZ).
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+
+_CHUNK = 1 << 20  # elements worked on at a time: stays in cache, keeps temporaries small
+
+
+def srgb_to_linear(encoded: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Light of sRGB-encoded floats; same shape and dtype; negative values by odd symmetry.
+
+    References
+    ----------
+    IEC 61966-2-1:1999, section 5.2.
+    """
+    size = np.abs(encoded)
+    high = ((size + 0.055) / 1.055) ** 2.4
+    return np.copysign(np.where(size <= 0.04045, size / 12.92, high), encoded)
+
+
+def linear_to_srgb(linear: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Encode light by the sRGB curve; the inverse of `srgb_to_linear`, same conventions."""
+    size = np.abs(linear)
+    high = 1.055 * size ** (1 / 2.4) - 0.055
+    return np.copysign(np.where(size <= 0.0031308, 12.92 * size, high), linear)
+
+
+def check_image(image: NDArray[Any]) -> None:
+    """Raise unless `image` is a picture: H x W or H x W x C (C 1 to 4), of a dtype cepstro knows.
+
+    Raises
+    ------
+    TypeError
+        For dtypes other than bool, unsigned integers up to 32 bit and floats.
+    ValueError
+        For other shapes and for empty arrays.
+    """
+    if not isinstance(image, np.ndarray):
+        raise TypeError(f"image must be a NumPy array or a Photo, got {type(image).__name__}")
+    if image.dtype.kind not in "buf" or image.dtype.itemsize > 8 or image.dtype == np.uint64:
+        raise TypeError(f"image must be bool, uint8, uint16, uint32 or float, got {image.dtype}")
+    if image.ndim not in (2, 3) or (image.ndim == 3 and not 1 <= image.shape[2] <= 4):
+        raise ValueError(f"image must be H x W or H x W x C with C of 1 to 4, got {image.shape}")
+    if 0 in image.shape:
+        raise ValueError(f"image must not be empty, got shape {image.shape}")
+
+
+def split_alpha(image: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Colour (or grey) and alpha of a picture: H x W x 2 and H x W x 4 carry alpha last.
+
+    Returns views: colour as H x W or H x W x C, alpha as H x W or None.
+    """
+    if image.ndim == 3 and image.shape[2] in (2, 4):
+        return image[..., :-1], image[..., -1]
+    return image, None
+
+
+def to_linear(image: NDArray[Any], *, light: Light = "srgb") -> NDArray[np.float32]:
+    """Light of a picture: float32 of the same shape, 0..1 for integers.
+
+    Parameters
+    ----------
+    image : array
+        Encoded values without alpha (see `split_alpha`); any shape.
+    light : "srgb", "linear" or ToneCurve
+        How the values encode light.
+    """
+    decode = _decoder(light)
+    if image.dtype.kind in "bu" and image.dtype.itemsize <= 2:
+        top = 1 if image.dtype == bool else np.iinfo(image.dtype).max
+        table = decode(np.linspace(0, 1, top + 1)).astype(np.float32)
+        linear: NDArray[np.float32] = _by_chunks(
+            lambda part: table[part.astype(np.uint8) if part.dtype == bool else part], image
+        )
+        return linear
+    scale = 1.0 if image.dtype.kind == "f" else 1 / np.iinfo(image.dtype).max
+    return _by_chunks(lambda part: decode(_float(part, scale)), image)
+
+
+def from_linear(
+    linear: NDArray[np.floating], dtype: np.dtype[Any], *, light: Light = "srgb"
+) -> NDArray[Any]:
+    """Encode light as a picture of `dtype`: integers rounded and clipped, floats left unclipped."""
+    encode = _encoder(light)
+    dtype = np.dtype(dtype)
+    if dtype.kind == "f":
+        return _by_chunks(lambda part: encode(_float(part, 1.0)), linear, dtype)
+    top = 1 if dtype == bool else int(np.iinfo(dtype).max)
+
+    def quantise(part: NDArray[Any]) -> NDArray[Any]:
+        values = encode(np.clip(_float(part, 1.0), 0, 1)).astype(
+            np.float64 if top > 0xFFFF else np.float32, copy=False
+        )
+        return np.rint(np.clip(values, 0, 1) * top)
+
+    return _by_chunks(quantise, linear, dtype)
+
+
+def luminance(linear: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Luminance of linear light: H x W float32 from H x W, H x W x 1 or H x W x 3."""
+    if linear.ndim == 2:
+        return linear.astype(np.float32, copy=False)
+    if linear.shape[2] == 1:
+        return linear[..., 0].astype(np.float32, copy=False)
+    weights = np.array(LUMINANCE, np.float32)
+    return np.asarray(linear[..., :3] @ weights, np.float32)
+
+
+def clipped(image: NDArray[Any]) -> NDArray[np.bool_]:
+    """Pixels at the sensor's limit: H x W, True where any colour is at the top of the range.
+
+    The top is the dtype's maximum for integers (less 1/255 of it, which JPEG needs) and 1 for
+    floats; a picture whose brightest value stays below the top has no clipped pixels.
+    """
+    colour, _ = split_alpha(image)
+    if colour.dtype == bool:
+        return np.zeros(colour.shape[:2], bool)
+    top = 1.0 if colour.dtype.kind == "f" else float(np.iinfo(colour.dtype).max)
+    at_top = colour >= colour.dtype.type(top * (254 / 255))
+    mask: NDArray[np.bool_] = at_top.any(axis=2) if at_top.ndim == 3 else at_top
+    return mask
+
+
+def _float(part: NDArray[Any], scale: float) -> NDArray[np.floating]:
+    """Floats of at least single precision, scaled."""
+    if part.dtype == np.float64 or part.dtype == np.uint32:
+        return part * np.float64(scale)
+    return part.astype(np.float32, copy=False) * np.float32(scale)
+
+
+def _decoder(light: Light) -> Callable[[NDArray[np.floating]], NDArray[np.floating]]:
+    if light == "srgb":
+        return srgb_to_linear
+    if light == "linear":
+        return lambda values: values
+    if isinstance(light, ToneCurve):
+        return light.decode
+    raise ValueError(f'light must be "srgb", "linear" or a ToneCurve, got {light!r}')
+
+
+def _encoder(light: Light) -> Callable[[NDArray[np.floating]], NDArray[np.floating]]:
+    if light == "srgb":
+        return linear_to_srgb
+    if light == "linear":
+        return lambda values: values
+    if isinstance(light, ToneCurve):
+        return light.encode
+    raise ValueError(f'light must be "srgb", "linear" or a ToneCurve, got {light!r}')
+
+
+def _by_chunks(
+    function: Callable[[NDArray[Any]], NDArray[Any]],
+    source: NDArray[Any],
+    dtype: Any = np.float32,
+) -> NDArray[Any]:
+    """Apply an elementwise function to bands of rows on all cores, into a new array of `dtype`."""
+    out = np.empty(source.shape, dtype)
+    rows = max(1, _CHUNK // max(1, source[0].size if source.ndim else 1))
+
+    def work(start: int) -> None:
+        out[start : start + rows] = function(source[start : start + rows])
+
+    starts = range(0, source.shape[0], rows)
+    if len(starts) == 1 or threads() == 1:
+        for start in starts:
+            work(start)
+    else:
+        with ThreadPoolExecutor(threads()) as pool:
+            list(pool.map(work, starts))
+    return out
