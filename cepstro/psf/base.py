@@ -1,0 +1,96 @@
+"""What all PSFs share: the protocol, the checks of their numbers, their text form.
+
+Lengths are px, angles degrees counter-clockwise as seen on the screen, frequencies cycles/px with
+fy down the rows and fx along the columns.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+LARGEST = 10_000.0  # px: beyond any photo's blur; keeps hostile text from asking for all memory
+
+
+@runtime_checkable
+class PSF(Protocol):
+    """What every point spread function offers."""
+
+    @property
+    def halfwidth(self) -> int:
+        """Reach of the kernel, px: its side is ``2 * halfwidth + 1``."""
+        ...
+
+    def transfer(
+        self, fy: NDArray[np.floating], fx: NDArray[np.floating]
+    ) -> NDArray[np.float64] | NDArray[np.complex128]:
+        """Transfer function at frequencies in cycles/px (broadcast together)."""
+        ...
+
+    def otf(self, shape: tuple[int, int]) -> NDArray[np.float32] | NDArray[np.complex64]:
+        """Transfer function in rfft2 layout, H x (W // 2 + 1), 1 at [0, 0]."""
+        ...
+
+    def kernel(self) -> NDArray[np.float64]:
+        """Sample the PSF in space: odd square, centred, sum 1."""
+        ...
+
+
+def jinc(z: NDArray[np.floating]) -> NDArray[np.float64]:
+    """2 J1(z) / z, its series near 0."""
+    from scipy.special import j1
+
+    z = np.asarray(z, np.float64)
+    small = np.abs(z) < 1e-3
+    value: NDArray[np.float64] = np.where(small, 1 - z * z / 8, 2 * j1(z) / np.where(small, 1, z))
+    return value
+
+
+def soft(sigma: float, rho: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Transfer function of a Gaussian."""
+    return np.exp(-2 * (np.pi * sigma * np.asarray(rho, np.float64)) ** 2)
+
+
+def check_number(psf: Any, name: str) -> None:
+    """Make a field a finite float, or say what is wrong with it."""
+    value = getattr(psf, name)
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a number, got {value!r:.50}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be finite, got {number}")
+    object.__setattr__(psf, name, number)
+
+
+def check_length(psf: Any, name: str, *, positive: bool = False) -> None:
+    """Check a length in px: 0 or more, or above 0, and not absurd."""
+    check_number(psf, name)
+    value = getattr(psf, name)
+    if value < 0 or (positive and value == 0):
+        raise ValueError(f"{name} must be {'>' if positive else '>='} 0 px, got {value:g}")
+    if value > LARGEST:
+        raise ValueError(f"{name} must be at most {LARGEST:g} px, got {value:g}")
+
+
+def text_form(psf: Any, name: str, *, first: bool = True) -> str:
+    """Text form: ``name:first,key=value``; what has its default (0) is left out."""
+    parts = []
+    for index, field in enumerate(fields(psf)):
+        value = getattr(psf, field.name)
+        if index == 0 and first:
+            parts.append(_shortest(value))
+        elif value != field.default:
+            parts.append(f"{field.name}={_shortest(value)}")
+    return f"{name}:{','.join(parts)}"
+
+
+def _shortest(value: float) -> str:
+    """Fewest digits that read back as the same number: 33, 0.5."""
+    return repr(value).removesuffix(".0")
