@@ -1,0 +1,359 @@
+"""The commands: each parses its options, calls the library and prints."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cepstro.cli import options as opt
+from cepstro.cli.guard import Guarded
+from cepstro.cli.progress import Progress
+from cepstro.errors import NoDefocusError
+
+NO_DEFOCUS = NoDefocusError.exit_code
+
+app = typer.Typer(
+    name="cepstro",
+    cls=Guarded,
+    rich_markup_mode=None,  # Rich would treble the time of --help
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="cepstro")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from cepstro import __version__
+
+        typer.echo(f"cepstro {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def cepstro(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Measure how far a photo is out of focus, undo it, or lay the same blur on another picture.
+
+    \b
+    Examples:
+      cepstro analyze blurry.jpg               how large is the blur, and what to do
+      cepstro deblur blurry.jpg sharp.jpg      measure the blur and undo it
+      cepstro deblur -a 33 -n 5e-4 blurry.jpg sharp.jpg
+      cepstro blur -a 12.5 sharp.png soft.png
+
+    Exit status: 0 done, 1 an error said in one line, 2 wrong usage, 3 no defocus found.
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
+
+
+@app.command()
+def analyze(
+    image: opt.Image,
+    as_json: opt.Json = False,
+    figure: opt.Figure = None,
+    psf_out: opt.PsfOut = None,
+    region: opt.Region = None,
+    channels: Annotated[
+        opt.Channels, typer.Option("--channels", help="Measure the luminance, or each colour.")
+    ] = opt.Channels.luminance,
+    max_pixels: opt.MaxPixels = None,
+) -> None:
+    """Measure the blur of a photo.
+
+    Says how far out of focus it is, how sure that is, and what to do about it.
+
+    \b
+    Examples:
+      cepstro analyze blurry.jpg
+      cepstro analyze blurry.jpg --figure why.png --psf-out blur.json
+      cepstro analyze blurry.jpg --region 200,150,800,600 --json
+
+    Exit status 3 means that the photo was analysed and shows no defocus.
+    """
+    from cepstro.cli import files
+    from cepstro.figures import words
+
+    files.check_outputs(figure, psf_out, inputs=(image,))
+    if figure is not None:
+        from cepstro.figures import check_format
+
+        check_format(figure)
+    photo = _read(image, max_pixels)
+    result = _analyze(photo, region=region, channels=channels.value)
+    if figure is not None:
+        from cepstro.figures import analysis_figure, save
+
+        save(analysis_figure(photo, result, title=image.name, region=region), figure)
+    if psf_out is not None and result.psf is not None:
+        files.write_psf(psf_out, result.psf)
+    if as_json:
+        typer.echo(json.dumps(result.to_dict(), indent=2, allow_nan=False))
+    else:
+        typer.echo(words.report(result, str(image)))
+    if result.verdict != "defocus":
+        raise typer.Exit(NO_DEFOCUS)
+
+
+@app.command()
+def deblur(
+    image: opt.Image,
+    out: opt.Out,
+    amount: opt.Amount = None,
+    kind: opt.Type = opt.BlurType.defocus,
+    rotation: opt.Rotation = None,
+    psf: opt.PsfSpec = None,
+    nsr: Annotated[
+        float | None,
+        typer.Option(
+            "-n",
+            "--nsr",
+            parser=opt.not_negative,
+            metavar="NSR",
+            help="Noise-to-signal constant of the Wiener filter: larger is smoother, smaller "
+            "sharper and noisier. Chosen for the photo when not given.",
+        ),
+    ] = None,
+    snr: Annotated[
+        float | None,
+        typer.Option("--snr", parser=opt.positive, metavar="SNR", help="The same as -n 1/SNR."),
+    ] = None,
+    method: Annotated[
+        opt.Method | None,
+        typer.Option(
+            "--method",
+            help="wiener is quickest, best is slowest; without it the best quick picture.",
+        ),
+    ] = None,
+    noise: Annotated[
+        float | None,
+        typer.Option(
+            "--noise",
+            parser=opt.not_negative,
+            metavar="SIGMA",
+            help="Noise of the photo, sigma in encoded units 0..1, if you know it better.",
+        ),
+    ] = None,
+    region: opt.Region = None,
+    psf_out: opt.PsfOut = None,
+    overwrite: opt.Overwrite = False,
+    max_pixels: opt.MaxPixels = None,
+) -> None:
+    """Undo the blur of a photo. Without -a and --psf the blur is measured first.
+
+    \b
+    Examples:
+      cepstro deblur blurry.jpg sharp.jpg
+      cepstro deblur -a 33 -n 0.0005 blurry.jpg sharp.png
+      cepstro deblur -t motion -a 20 -r 30 shaken.jpg still.jpg
+      cepstro deblur --psf ring:27,hole=1,softness=2 --method best mirror.tif sharp.tif
+
+    Exit status 3 means that no defocus was found; nothing is written then.
+    """
+    from cepstro import deblur as work
+    from cepstro import write
+    from cepstro.cli import files
+    from cepstro.figures import words
+
+    given = _psf_given(amount, kind, rotation, psf)
+    constant = _constant(nsr, snr)
+    files.check_outputs(out, psf_out, inputs=(image,), overwrite=overwrite)
+    photo = _read(image, max_pixels)
+    error = 0.0
+    if given is None:
+        result = _analyze(photo, region=region)
+        if result.psf is None or result.verdict not in ("defocus", "motion"):
+            raise NoDefocusError(
+                f"{words.headline(result)} {result.reason} Nothing was written; "
+                "-a DIAMETER deblurs all the same"
+            )
+        typer.echo(words.headline(result, advise=False), err=True)
+        given, error = result.psf, result.diameter_error or 0.0
+    elif region is not None:
+        raise typer.BadParameter("--region is for measuring; it does nothing beside -a and --psf")
+    with Progress("deblurring") as progress:
+        sharp = work(
+            photo,
+            given,
+            nsr=constant,
+            method=method.value if method else None,
+            noise=noise,
+            diameter_error=error,
+            progress=progress,
+        )
+    write(out, sharp)
+    if psf_out is not None:
+        files.write_psf(psf_out, given)
+
+
+@app.command()
+def blur(
+    image: opt.Image,
+    out: opt.Out,
+    amount: opt.Amount = None,
+    kind: opt.Type = opt.BlurType.defocus,
+    rotation: opt.Rotation = None,
+    psf: opt.PsfSpec = None,
+    overwrite: opt.Overwrite = False,
+    max_pixels: opt.MaxPixels = None,
+) -> None:
+    """Lay the blur of a lens on a picture.
+
+    The blur is made in linear light, as a camera would have recorded it.
+
+    \b
+    Examples:
+      cepstro blur -a 12.5 sharp.png soft.png
+      cepstro blur --psf polygon:30,blades=6,rotation=10 sharp.jpg soft.jpg
+      cepstro blur --psf gaussian:2 sharp.jpg soft.jpg
+    """
+    from cepstro import blur as work
+    from cepstro import write
+    from cepstro.cli import files
+
+    given = _psf_given(amount, kind, rotation, psf)
+    if given is None:
+        raise typer.BadParameter("say which blur: -a DIAMETER or --psf SPEC")
+    files.check_outputs(out, inputs=(image,), overwrite=overwrite)
+    photo = _read(image, max_pixels)
+    with Progress("blurring") as progress:
+        soft = work(photo, given, progress=progress)
+    write(out, soft)
+
+
+@app.command()
+def cepstrum(
+    image: opt.Image,
+    out: opt.Out,
+    side: Annotated[
+        float,
+        typer.Option(
+            "-s",
+            parser=opt.some_percent,
+            metavar="PERCENT",
+            help="Side of the blocks, per cent of the photo's shorter side. It must exceed three "
+            "times the blur's diameter for the ring to show.",
+        ),
+    ] = 25.0,
+    overlap: Annotated[
+        float,
+        typer.Option(
+            "-o",
+            parser=opt.below_100_percent,
+            metavar="PERCENT",
+            help="Overlap of neighbouring blocks.",
+        ),
+    ] = 50.0,
+    rolloff: Annotated[
+        float,
+        typer.Option(
+            "-r",
+            parser=opt.percent,
+            metavar="PERCENT",
+            help="Part of each block over which the cosine window rolls off.",
+        ),
+    ] = 40.0,
+    constant: Annotated[
+        float,
+        typer.Option(
+            "-c",
+            parser=opt.positive,
+            metavar="NUMBER",
+            help="Constant of the logarithm that brightens the picture: log(1 + c x).",
+        ),
+    ] = 10000.0,
+    grey: Annotated[
+        bool, typer.Option("-G", help="One cepstrum of the luminance, not one for each colour.")
+    ] = False,
+    overwrite: opt.Overwrite = False,
+    max_pixels: opt.MaxPixels = None,
+) -> None:
+    """Draw the cepstrum of a photo.
+
+    A defocus shows as a dark ring. The diameter of that ring is TWICE the diameter of the blur: a
+    ring 66 px across means a defocus of 33 px, so `cepstro deblur -a 33`. (Two dark spots instead
+    of a ring: movement.) The whole photo is read, whatever its shape. `cepstro analyze` measures
+    the ring for you.
+
+    \b
+    Examples:
+      cepstro cepstrum blurry.jpg ring.png
+      cepstro cepstrum -s 50 -c 100000 -G blurry.jpg ring.png
+    """
+    from cepstro import write
+    from cepstro.cli import files
+    from cepstro.figures import cepstrum_picture
+
+    files.check_outputs(out, inputs=(image,), overwrite=overwrite)
+    picture = cepstrum_picture(
+        _read(image, max_pixels),
+        side=side,
+        overlap=overlap,
+        rolloff=rolloff,
+        constant=constant,
+        grey=grey,
+    )
+    write(out, picture)
+
+
+def _read(image: Path, max_pixels: int | None) -> Any:
+    from cepstro import read
+
+    return read(image) if max_pixels is None else read(image, max_pixels=max_pixels)
+
+
+def _analyze(photo: Any, *, region: tuple[int, int, int, int] | None, **keywords: Any) -> Any:
+    from cepstro import analyze as work
+
+    if region is not None:
+        x, y, width, height = region
+        rows, columns = photo.shape[:2]
+        if x + width > columns or y + height > rows:
+            raise typer.BadParameter(
+                f"--region must lie inside the photo of {columns} x {rows} px, got "
+                f"{x},{y},{width},{height}"
+            )
+    with Progress("analysing") as progress:
+        return work(photo, region=region, progress=progress, **keywords)
+
+
+def _constant(nsr: float | None, snr: float | None) -> float | None:
+    if nsr is not None and snr is not None:
+        raise typer.BadParameter("-n and --snr say the same thing: give one of them")
+    return 1 / snr if snr is not None else nsr
+
+
+def _psf_given(
+    amount: float | None, kind: opt.BlurType, rotation: float | None, spec: str | None
+) -> Any:
+    """Make the PSF that -a, -t, -r or --psf name; None when none of them was given."""
+    from cepstro.psf import Disk, Motion
+
+    motion = kind is opt.BlurType.motion
+    if spec is not None:
+        if amount is not None or motion or rotation is not None:
+            raise typer.BadParameter("--psf says it all: leave out -a, -t and -r")
+        from cepstro.psf import parse_psf
+
+        try:
+            return parse_psf(spec)
+        except ValueError as error:
+            raise typer.BadParameter(f"--psf: {error}") from None
+    if rotation is not None and not motion:
+        raise typer.BadParameter("-r turns a movement (-t motion); a defocus disk is round")
+    if amount is None:
+        if motion:
+            raise typer.BadParameter("-t motion needs the movement's length: -a PX")
+        return None
+    return Motion(amount, angle=rotation or 0.0) if motion else Disk(amount)

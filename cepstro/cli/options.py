@@ -1,0 +1,169 @@
+"""The options and arguments that several commands share, and how their text becomes numbers.
+
+Numbers may be written in any usual form (``5e-4`` is ``0.0005``); NaN, infinite and out-of-range
+values are wrong usage, said in one line.
+"""
+
+import math
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class BlurType(StrEnum):
+    """What ``-t`` names."""
+
+    defocus = "defocus"
+    motion = "motion"
+
+
+class Channels(StrEnum):
+    """What ``--channels`` names."""
+
+    luminance = "luminance"
+    each = "each"
+
+
+class Method(StrEnum):
+    """What deblur's ``--method`` names."""
+
+    wiener = "wiener"
+    lucy = "lucy"
+    sparse = "sparse"
+    best = "best"
+
+
+class PairMethod(StrEnum):
+    """What kernel's ``--method`` names."""
+
+    wiener = "wiener"
+    lsqr = "lsqr"
+
+
+def number(text: str, rule: str, allowed: Callable[[float], bool]) -> float:
+    """Read a finite number that is `allowed`, or wrong usage with the `rule` and what was given."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or not allowed(value):
+        raise typer.BadParameter(f"{rule}, got {text}")
+    return value
+
+
+def positive(text: str) -> float:
+    """Read a number above 0."""
+    return number(text, "must be a number above 0", lambda value: value > 0)
+
+
+def not_negative(text: str) -> float:
+    """Read a number of 0 or more."""
+    return number(text, "must be a number of 0 or more", lambda value: value >= 0)
+
+
+def finite(text: str) -> float:
+    """Read any finite number."""
+    return number(text, "must be a finite number", lambda value: True)
+
+
+def percent(text: str) -> float:
+    """Read per cent, 0 to 100."""
+    return number(text, "must be from 0 to 100 (per cent)", lambda value: 0 <= value <= 100)
+
+
+def some_percent(text: str) -> float:
+    """Read per cent, above 0 up to 100."""
+    return number(text, "must be above 0, up to 100 (per cent)", lambda value: 0 < value <= 100)
+
+
+def below_100_percent(text: str) -> float:
+    """Read per cent, 0 to below 100."""
+    return number(text, "must be 0 or more, below 100 (per cent)", lambda value: 0 <= value < 100)
+
+
+def region(text: str) -> tuple[int, int, int, int]:
+    """Read ``X,Y,W,H`` in px: left, top, width, height."""
+    parts = text.split(",")
+    try:
+        x, y, width, height = (int(part) for part in parts)
+    except ValueError:
+        raise typer.BadParameter(
+            f"must be four whole numbers X,Y,W,H (left, top, width, height in px), got {text}"
+        ) from None
+    if min(x, y) < 0 or min(width, height) < 1:
+        raise typer.BadParameter(f"must lie inside the photo, got {text}")
+    return x, y, width, height
+
+
+Image = Annotated[Path, typer.Argument(metavar="IMAGE", help="The photo to read.")]
+Out = Annotated[
+    Path, typer.Argument(metavar="OUT", help="The file to write; its ending names the format.")
+]
+Amount = Annotated[
+    float | None,
+    typer.Option(
+        "-a",
+        "--amount",
+        parser=positive,
+        metavar="PX",
+        help="Diameter of the defocus disk in px (with -t motion: length of the movement).",
+    ),
+]
+Type = Annotated[BlurType, typer.Option("-t", "--type", help="What -a and -r describe.")]
+Rotation = Annotated[
+    float | None,
+    typer.Option(
+        "-r",
+        "--rotation",
+        parser=finite,
+        metavar="DEG",
+        help="Direction of the movement, in degrees counter-clockwise from the right "
+        "(-t motion only; a defocus disk is round).",
+    ),
+]
+PsfSpec = Annotated[
+    str | None,
+    typer.Option(
+        "--psf",
+        metavar="SPEC",
+        help="The blur in words, such as disk:33,softness=0.5 or ring:27,hole=1,softness=2, "
+        "or a file made by --psf-out.",
+    ),
+]
+Region = Annotated[
+    tuple | None,  # type: ignore[type-arg]
+    typer.Option(
+        "--region",
+        parser=region,
+        metavar="X,Y,W,H",
+        help="Measure the blur in this part of the photo only: left, top, width, height in px.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Allow OUT to be the same file as the input.")
+]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option(
+        "--max-pixels",
+        min=1,
+        metavar="N",
+        help="Refuse photos of more pixels than this (a guard against hostile files).",
+    ),
+]
+PsfOut = Annotated[
+    Path | None,
+    typer.Option("--psf-out", metavar="FILE", help="Write the blur as JSON, for --psf."),
+]
+Figure = Annotated[
+    Path | None,
+    typer.Option(
+        "--figure",
+        metavar="OUT",
+        help="Draw what was found and why, as PNG, SVG or PDF by the ending.",
+    ),
+]

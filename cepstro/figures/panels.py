@@ -1,0 +1,235 @@
+"""The panels that pages are made of: each draws one result into the axes it is given.
+
+Every function takes Axes and returns them; none computes a result. Lengths are px of the photo as
+stored after EXIF orientation, frequencies cycles/px, quefrencies px.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cepstro.figures.style import LIGHT, SMALL, Theme, legend, picture_axes, plot_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from cepstro import PSF, Analysis
+
+_THUMBNAIL = 700  # px of the longer side of pictures in figures
+
+
+def draw_photo(
+    axes: Axes,
+    pixels: NDArray[Any],
+    *,
+    title: str = "The photo",
+    region: tuple[int, int, int, int] | None = None,
+    theme: Theme = LIGHT,
+) -> Axes:
+    """Draw the photo, reduced; `region` (x, y, width, height in px) is outlined."""
+    height, width = pixels.shape[:2]
+    axes.imshow(
+        thumbnail(pixels), cmap="gray", vmin=0, vmax=1, extent=(0, width, height, 0), aspect="equal"
+    )
+    if region is not None:
+        from matplotlib.patches import Rectangle
+
+        x, y, w, h = region
+        axes.add_patch(Rectangle((x, y), w, h, fill=False, color=theme.mark, linewidth=1.5))
+    return picture_axes(axes, theme, title=title)
+
+
+def draw_cepstrum(axes: Axes, analysis: Analysis, *, theme: Theme = LIGHT) -> Axes:
+    """Draw the cepstrum around quefrency 0, the found ring and its diameter of 2 D."""
+    cepstrum = analysis.cepstrum
+    rows, columns = (n // 2 for n in cepstrum.shape)
+    found = analysis.diameter
+    reach = min(rows, columns) - 1
+    if found is not None:
+        reach = max(8, min(reach, round(1.8 * found)))
+    view = cepstrum[rows - reach : rows + reach + 1, columns - reach : columns + reach + 1]
+    y, x = np.ogrid[-reach : reach + 1, -reach : reach + 1]
+    outside = np.hypot(y, x) > max(2.0, 0.35 * (found or reach / 4))
+    limit = float(np.percentile(np.abs(view[outside]), 99.5)) or 1.0
+    edge = reach + 0.5
+    axes.imshow(
+        view,
+        cmap="gray",
+        vmin=-limit,
+        vmax=limit,
+        extent=(-edge, edge, edge, -edge),
+        interpolation="nearest",
+    )
+    title = "Its cepstrum"
+    if found is not None and analysis.verdict == "defocus":
+        _draw_ring(axes, found, theme)
+        title = "Its cepstrum: a dark ring of radius D"
+    elif found is not None and analysis.verdict == "motion":
+        title = "Its cepstrum: two dark spots"
+    plot_axes(axes, theme, title=title, x="quefrency, px", y="quefrency, px")
+    axes.grid(False)
+    return axes
+
+
+def _draw_ring(axes: Axes, diameter: float, theme: Theme) -> None:
+    """Half of the ring traced, so that the other half shows what was found; its size written."""
+    from matplotlib.patches import Arc
+
+    size = 2 * diameter
+    axes.add_patch(
+        Arc(
+            (0, 0),
+            size,
+            size,
+            theta1=180,
+            theta2=360,
+            color=theme.mark,
+            linewidth=2,
+            linestyle="--",
+        )
+    )
+    axes.annotate(
+        "",
+        (-diameter, 0),
+        (diameter, 0),
+        arrowprops={"arrowstyle": "<->", "color": theme.mark, "linewidth": 1.5},
+    )
+    axes.text(
+        0,
+        0.08 * diameter,
+        f"2 D = {size:.1f} px",
+        ha="center",
+        va="top",
+        fontsize=SMALL,
+        color="#ffffff",
+        fontweight="bold",
+        bbox={"facecolor": "#000000", "alpha": 0.65, "edgecolor": "none", "pad": 2},
+    )
+
+
+def draw_profile(axes: Axes, analysis: Analysis, *, theme: Theme = LIGHT) -> Axes:
+    """Draw the cepstrum's mean around circles, its scatter, the found D and the candidates."""
+    profile = analysis.profile
+    found = analysis.diameter
+    quefrency, mean, scatter = profile.quefrency, profile.mean, profile.scatter
+    last = float(quefrency[-1])
+    if found is not None:
+        last = min(last, 2.6 * found)
+    first = max(2.0, 0.3 * found if found is not None else 2.0)
+    seen = (quefrency >= first) & (quefrency <= last)
+    axes.fill_between(
+        quefrency[seen],
+        (mean - scatter)[seen],
+        (mean + scatter)[seen],
+        color=theme.data,
+        alpha=0.18,
+        linewidth=0,
+        label="scatter around the circle",
+    )
+    axes.plot(quefrency[seen], mean[seen], color=theme.data, linewidth=1.8, label="mean")
+    if found is not None:
+        axes.axvline(
+            found, color=theme.mark, linewidth=1.8, linestyle="--", label=f"D = {found:.1f} px"
+        )
+    for number, candidate in enumerate(analysis.candidates[:3]):
+        if first < candidate.diameter < last:
+            axes.axvline(
+                candidate.diameter,
+                color=theme.quiet,
+                linewidth=1.2,
+                linestyle=":",
+                label="other candidates" if number == 0 else None,
+            )
+    plot_axes(
+        axes, theme, title="The ring, averaged around circles", x="quefrency, px", y="cepstrum"
+    )
+    axes.set_xlim(first, last)
+    legend(axes, theme, loc="lower right")
+    return axes
+
+
+def draw_spectrum(axes: Axes, analysis: Analysis, *, theme: Theme = LIGHT) -> Axes:
+    """Draw the radial power spectrum, the fitted model in its band, and the model's zeros."""
+    radial = analysis.radial
+    decibel = 10 / np.log(10)
+    frequency = radial.frequency
+    seen = frequency > 0
+    level = float(np.max(radial.log_power[seen]))
+    power = decibel * (radial.log_power - level)
+    axes.fill_between(
+        frequency[seen],
+        power[seen] - decibel * radial.scatter[seen],
+        power[seen] + decibel * radial.scatter[seen],
+        color=theme.data,
+        alpha=0.15,
+        linewidth=0,
+    )
+    axes.plot(frequency[seen], power[seen], color=theme.data, linewidth=1.8, label="the photo")
+    low, high = radial.band
+    fitted = (frequency >= low) & (frequency <= high)
+    if radial.model is not None and fitted.any():
+        axes.plot(
+            frequency[fitted],
+            decibel * (radial.model[fitted] - level),
+            color=theme.model,
+            linewidth=1.8,
+            linestyle="--",
+            label=f"fitted {analysis.model or 'model'}",
+        )
+    bottom, top = float(np.min(power[seen])) - 6, 6.0
+    for number, zero in enumerate(radial.zeros):
+        if zero < frequency[-1]:
+            axes.plot(
+                [zero, zero],
+                [bottom, bottom + 0.07 * (top - bottom)],
+                color=theme.mark,
+                linewidth=2,
+                label="zeros of the model" if number == 0 else None,
+            )
+    plot_axes(
+        axes,
+        theme,
+        title="Its spectrum ripples with spacing 1/D",
+        x="frequency, cycles/px",
+        y="power, dB",
+    )
+    axes.set_xlim(0, min(float(frequency[-1]), 1.35 * high))
+    axes.set_ylim(bottom, top)
+    legend(axes, theme, loc="upper right")
+    return axes
+
+
+def draw_psf(
+    axes: Axes, psf: PSF, *, title: str = "The blur of a point", theme: Theme = LIGHT
+) -> Axes:
+    """Draw a PSF as a picture."""
+    kernel = psf.kernel()
+    half = kernel.shape[0] / 2
+    axes.imshow(
+        kernel, cmap="gray", vmin=0, extent=(-half, half, half, -half), interpolation="nearest"
+    )
+    plot_axes(axes, theme, title=title, x="px", y="px")
+    axes.grid(False)
+    return axes
+
+
+def thumbnail(pixels: NDArray[Any], longest: int = _THUMBNAIL) -> NDArray[np.float32]:
+    """Reduce a picture by block means to about `longest` px: encoded floats 0..1, no alpha."""
+    colour = pixels[..., :-1] if pixels.ndim == 3 and pixels.shape[2] in (2, 4) else pixels
+    if colour.ndim == 3 and colour.shape[2] == 1:
+        colour = colour[..., 0]
+    step = max(1, -(-max(colour.shape[:2]) // longest))
+    skip = max(1, step // 4)  # of large photos every few px are enough
+    colour, step = colour[::skip, ::skip], -(-step // skip)
+    rows, columns = (max(1, n // step) for n in colour.shape[:2])
+    if rows * step > colour.shape[0] or columns * step > colour.shape[1]:
+        step = 1
+        rows, columns = colour.shape[:2]
+    cut = colour[: rows * step, : columns * step]
+    scale = 1.0 if cut.dtype.kind in "fb" else 1 / float(np.iinfo(cut.dtype).max)
+    blocks = cut.reshape(rows, step, columns, step, *cut.shape[2:])
+    small: NDArray[np.float32] = blocks.mean(axis=(1, 3), dtype=np.float32) * np.float32(scale)
+    return np.clip(small, 0, 1)

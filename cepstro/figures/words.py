@@ -1,0 +1,87 @@
+"""What `cepstro analyze` says to a person: a sentence, the numbers, and what to do next."""
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from cepstro.photo.saving import safe_name
+
+if TYPE_CHECKING:
+    from cepstro import Analysis
+
+SURE = 0.8  # confidence from which the sentence states the finding without "probably"
+
+
+def headline(analysis: "Analysis", *, advise: bool = True) -> str:
+    """Say the verdict in one or two sentences."""
+    sure = analysis.confidence >= SURE
+    if analysis.verdict == "defocus":
+        text = f"{'Out' if sure else 'Probably out'} of focus: {_shape(analysis)} across."
+        if not advise:
+            return text
+        return text + (
+            " `cepstro deblur` will help."
+            if sure
+            else " `cepstro deblur` may help; compare the other candidates."
+        )
+    if analysis.verdict == "motion":
+        text = f"{'Moved' if sure else 'Probably moved'}: {_shape(analysis)} long."
+        return text + " `cepstro deblur` can undo it." if advise else text
+    if analysis.verdict == "gaussian":
+        return "Soft, but not by a defocus that can be sized."
+    return "No defocus that can be measured."
+
+
+def report(analysis: "Analysis", image: str) -> str:
+    """Say all that `cepstro analyze IMAGE` prints."""
+    lines = [headline(analysis), ""]
+    lines += [f"  {name:<12} {value}" for name, value in _numbers(analysis)]
+    lines += ["", f"Why: {analysis.reason}", "", *_next(analysis, image)]
+    return "\n".join(lines).rstrip()
+
+
+def measured(value: float, error: float | None) -> str:
+    """Write a length and its standard deviation, to the digits that mean something.
+
+    >>> measured(18.6234, 0.08), measured(33.0, None)
+    ('18.62 +- 0.08', '33.0')
+    """
+    if error is None or not error > 0:
+        return f"{value:.1f}"
+    digits = 1 if error >= 0.095 else 2
+    return f"{value:.{digits}f} +- {max(error, 0.01):.{digits}f}"
+
+
+def _shape(analysis: "Analysis") -> str:
+    size = f"{measured(analysis.diameter or 0.0, analysis.diameter_error)} px"
+    psf: Any = analysis.psf
+    if analysis.model == "ring":
+        return f"a ring (hole {100 * psf.hole:.0f} %) {size}"
+    if analysis.model == "polygon":
+        return f"a polygon of {psf.blades} blades {size}"
+    if analysis.model == "motion":
+        return f"a movement at {psf.angle:.0f} degrees, {size}"
+    return f"a disk {size}"
+
+
+def _numbers(analysis: "Analysis") -> list[tuple[str, str]]:
+    rows = []
+    if analysis.diameter is not None:
+        name = "length" if analysis.verdict == "motion" else "diameter"
+        rows.append((name, f"{measured(analysis.diameter, analysis.diameter_error)} px"))
+    rows.append(("confidence", f"{100 * analysis.confidence:.0f} %"))
+    if analysis.psf is not None:
+        rows.append(("blur", f"{analysis.psf}   (for --psf)"))
+    rows.append(("noise", f"{analysis.noise:.4f} of 1   ({255 * analysis.noise:.1f} of 255)"))
+    rows.append(("NSR", f"{analysis.nsr:.2g}   (for -n)"))
+    return rows
+
+
+def _next(analysis: "Analysis", image: str) -> list[str]:
+    name = shlex.quote(safe_name(image))
+    if analysis.verdict in ("defocus", "motion"):
+        return [
+            "Next:",
+            f"  cepstro deblur {name} sharp.png",
+            f"  cepstro analyze {name} --figure why.png",
+        ]
+    return ["If you know the blur's diameter:", f"  cepstro deblur -a DIAMETER {name} sharp.png"]
