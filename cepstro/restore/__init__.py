@@ -1,0 +1,152 @@
+"""Deblurring: undo a known blur in linear light.
+
+`deblur` decodes a picture to light, restores its planes by one of the methods and encodes the
+result as it came. Every method sees the photo in a larger frame whose surroundings are modelled
+(`borders`), so that nothing rings at the frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cepstro.light import Light, from_linear, split_alpha, to_linear
+from cepstro.photo import Photo, check_finite, repack, unpack
+from cepstro.psf import PSF
+from cepstro.restore import prior, wiener
+
+METHODS: tuple[str, ...] = ("wiener",)
+Progress = Callable[[float], None]
+Image = TypeVar("Image", Photo, NDArray[Any])
+
+
+def deblur(
+    image: Image,
+    psf: PSF | Sequence[PSF],
+    *,
+    nsr: float | Literal["auto"] | None = None,
+    method: str | None = None,
+    noise: float | None = None,
+    diameter_error: float = 0.0,
+    light: Light | None = None,
+    progress: Progress | None = None,
+) -> Image:
+    """Undo a blur: sharpen a photo whose point spread function is known.
+
+    Parameters
+    ----------
+    image : Photo or array
+        H x W or H x W x C (C 1 to 4; alpha, the last of 2 or 4, is carried through untouched).
+        Integers span their whole range, floats 0..1.
+    psf : PSF, or a sequence of one PSF a colour channel
+        The blur, e.g. ``analyze(image).psf`` or ``Disk(33)``.
+    nsr : float, "auto" or None
+        Noise-to-signal constant K > 0 of ``conj(H) / (abs(H)**2 + K)``. A number and no `method`
+        means plain Wiener. "auto" and None choose it for the photo.
+    method : "wiener" or None
+        None takes the best picture within about 1 s per megapixel.
+    noise : float, optional
+        Standard deviation of the noise in encoded units (1 is white); measured if not given.
+    diameter_error : float
+        One standard deviation of the PSF's diameter, px; makes the result robust to it.
+    light : "srgb", "linear" or ToneCurve, optional
+        How values encode light; default: the photo's own, "srgb" for arrays.
+    progress : callable, optional
+        Called with the fraction done, 0..1; an exception raised in it cancels the work.
+
+    Returns
+    -------
+    Photo or array
+        Same kind, shape and dtype; integers rounded and clipped, floats left unclipped.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For arguments out of range or of the wrong kind.
+    UnsuitableImageError
+        For pictures with values that are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np, cepstro
+    >>> blurred = np.random.default_rng(0).random((40, 60))
+    >>> cepstro.deblur(blurred, cepstro.Disk(5), nsr=1e-3).shape
+    (40, 60)
+    """
+    pixels, light = unpack(image, light)
+    colour, alpha = split_alpha(pixels)
+    channels = 1 if colour.ndim == 2 else colour.shape[2]
+    psfs = _one_each(psf, channels)
+    _check_numbers(nsr, noise, diameter_error)
+    if method is not None and method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    check_finite(colour)
+    out = np.empty_like(pixels)
+    planes = colour[..., None] if colour.ndim == 2 else colour
+    targets = out[..., None] if colour.ndim == 2 else out
+    report = progress if progress is not None else _ignore
+    report(0.0)
+    last: tuple[Any, NDArray[np.inexact]] | None = None
+    for c in range(channels):
+        plane = to_linear(planes[..., c], light=light)
+        mean = plane.mean(dtype=np.float64).astype(np.float32)
+        plane -= mean
+        constant: wiener.NSR
+        if isinstance(nsr, (int, float)):
+            constant = float(nsr)
+        else:
+            known = None if noise is None else linear_noise(plane + mean, noise, light)
+            constant = prior.fit(plane, psfs[c], noise=known)
+        frame = wiener.extend(plane, psfs[c], constant, error=diameter_error)
+        key = (psfs[c], constant)
+        if last is None or last[0] != key:
+            last = key, wiener.inverse(psfs[c], constant, frame.shape, error=diameter_error)
+        restored = wiener.restore(frame, plane.shape, last[1])
+        del plane, frame
+        restored += mean
+        targets[..., c] = from_linear(restored, pixels.dtype, light=light)
+        report((c + 1) / channels)
+    if alpha is not None:
+        out[..., -1] = alpha
+    done: Image = repack(image, out)
+    return done
+
+
+def linear_noise(plane: NDArray[np.floating], noise: float, light: Light) -> float:
+    """Root mean square, in light, of noise of standard deviation `noise` on encoded values."""
+    sample = plane[:: max(1, plane.shape[0] // 512), :: max(1, plane.shape[1] // 512)]
+    encoded = from_linear(sample, np.dtype(np.float64), light=light)
+    step = 1 / 512
+    slope = to_linear(encoded + step, light=light) - to_linear(encoded - step, light=light)
+    return noise * float(np.sqrt(np.mean((slope / (2 * step)) ** 2, dtype=np.float64)))
+
+
+def _one_each(psf: PSF | Sequence[PSF], channels: int) -> list[PSF]:
+    """One PSF for each colour channel."""
+    if isinstance(psf, PSF):
+        return [psf] * channels
+    psfs = list(psf)
+    if len(psfs) != channels or not all(isinstance(one, PSF) for one in psfs):
+        raise ValueError(
+            f"psf must be a PSF or {channels} of them, one a colour channel, got {len(psfs)}"
+        )
+    return psfs
+
+
+def _check_numbers(nsr: object, noise: float | None, diameter_error: float) -> None:
+    if nsr is not None and nsr != "auto":
+        if isinstance(nsr, bool) or not isinstance(nsr, (int, float)):
+            raise TypeError(f'nsr must be a number or "auto", got {nsr!r}')
+        if not 0 <= nsr < np.inf:
+            raise ValueError(f"nsr must be >= 0 and finite, got {nsr}")
+    if noise is not None and not 0 <= noise < np.inf:
+        raise ValueError(f"noise must be >= 0 and finite, got {noise}")
+    if not 0 <= diameter_error < np.inf:
+        raise ValueError(f"diameter_error must be >= 0 px and finite, got {diameter_error}")
+
+
+def _ignore(fraction: float) -> None:
+    pass

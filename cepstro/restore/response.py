@@ -1,0 +1,45 @@
+"""What a PSF does to each frequency when its diameter is known only within an error bar.
+
+With the diameter d a Gaussian variable the Wiener filter becomes conj(E H) / (E|H|^2 + NSR): where
+the rings of zeros may lie, E|H|^2 stays above |E H|^2 and the filter does not open up. The
+expectations are taken by three-point Gauss-Hermite quadrature (d, d +- sqrt(3) error).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cepstro.psf import PSF
+
+
+def squared(otf: NDArray[np.inexact]) -> NDArray[np.float32]:
+    """|H|^2 as float32."""
+    if np.iscomplexobj(otf):
+        return np.asarray(otf.real**2 + otf.imag**2, np.float32)
+    return np.asarray(otf * otf, np.float32)
+
+
+def response(
+    psf: PSF, error: float, shape: tuple[int, int]
+) -> tuple[NDArray[np.inexact], NDArray[np.float32]]:
+    """E H (float32 or complex64) and E|H|^2 (float32) at the frequencies of a frame, rfft2 layout.
+
+    `error` is one standard deviation of the PSF's diameter, px; 0 or a PSF without a diameter gives
+    H and |H|^2.
+    """
+    otf: NDArray[np.inexact] = psf.otf(shape)
+    power = squared(otf)
+    diameter = getattr(psf, "diameter", None)
+    if error > 0 and diameter is not None:
+        reach = min(3**0.5 * error, 0.5 * diameter)
+        otf, power = otf * np.float32(2 / 3), power * np.float32(2 / 3)
+        for d in (diameter - reach, diameter + reach):
+            changed: Any = psf
+            other = replace(changed, diameter=d).otf(shape)
+            otf += other / np.float32(6)
+            power += squared(other) / np.float32(6)
+    return otf, power

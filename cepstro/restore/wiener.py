@@ -1,0 +1,58 @@
+"""Wiener deconvolution: the linear filter with the least mean square error.
+
+    X = conj(H) / (|H|^2 + NSR) * Y
+
+with a constant NSR (Wiener 1949; the ``-n`` of the command line) or with NSR(f) from the photo's
+own power law (`prior`). The photo lies in a larger frame whose gap is filled first (`borders`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cepstro.fft import irfft2, rfft2
+from cepstro.psf import PSF
+from cepstro.restore.borders import Plane, embed, fill_gap, frame_shape
+from cepstro.restore.prior import Prior
+from cepstro.restore.response import response
+
+NSR = float | Prior
+
+STEPS = 5  # of the border's conjugate gradients: 3 are 0.1 dB short at low noise, 20 gain 0.05
+
+
+def at(nsr: NSR, shape: tuple[int, int]) -> np.float32 | Plane:
+    """NSR at the frequencies of a frame."""
+    if isinstance(nsr, Prior):
+        return nsr.nsr(shape)
+    return np.float32(max(nsr, 1e-12))
+
+
+def inverse(
+    psf: PSF, nsr: NSR, shape: tuple[int, int], *, error: float = 0.0
+) -> NDArray[np.inexact]:
+    """Return the filter conj(H) / (|H|^2 + NSR) in rfft2 layout, float32 or complex64."""
+    otf, power = response(psf, error, shape)
+    power += at(nsr, shape)
+    out: NDArray[np.inexact] = np.divide(np.conj(otf, out=otf), power, out=otf)
+    return out
+
+
+def extend(plane: Plane, psf: PSF, nsr: NSR, *, error: float = 0.0, steps: int = STEPS) -> Plane:
+    """Lay a blurred plane (its mean removed) in a periodic frame that continues it."""
+
+    def gain(shape: tuple[int, int]) -> Plane:
+        _, power = response(psf, error, shape)
+        return power / (power + at(nsr, shape))
+
+    frame = embed(plane, frame_shape(plane.shape, psf.halfwidth))
+    fill_gap(frame, plane.shape, gain, depth=max(16, 4 * psf.halfwidth), steps=steps)
+    return frame
+
+
+def restore(frame: Plane, size: tuple[int, int], filter: NDArray[np.inexact]) -> Plane:
+    """Filter an extended plane and cut the picture of `size` out of it."""
+    spectrum = rfft2(frame)
+    spectrum *= filter
+    return irfft2(spectrum, frame.shape, overwrite=True)[: size[0], : size[1]]
