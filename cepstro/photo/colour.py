@@ -1,0 +1,71 @@
+"""Colours that are not grey or RGB, turned into sRGB: CMYK through its profile, Lab by its formula.
+
+Depth is kept: 8 bit in, 8 bit out, 16 in, 16 out.
+Sources: ISO 11664-4 (CIE L*a*b*), IEC 61966-2-1, TIFF 6.0 section 23, Adobe TIFF Technical Note 4.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cepstro.icc import colour_space
+from cepstro.light import from_linear
+
+_WHITE_D50 = (0.96422, 1.0, 0.82521)
+# XYZ under D50 to linear sRGB (Bradford-adapted), the inverse of the sRGB profile's matrix.
+_XYZ_TO_RGB = (
+    (3.1338561, -1.6168667, -0.4906146),
+    (-0.9787684, 1.9161415, 0.0334540),
+    (0.0719453, -0.2289914, 1.4052427),
+)
+
+
+def only_for(icc: bytes | None, channels: int) -> bytes | None:
+    """Return the profile if it is for that many colours (1 grey, 3 RGB, 4 CMYK), else None."""
+    wanted = {1: "GRAY", 3: "RGB", 4: "CMYK"}[channels]
+    return icc if icc and colour_space(icc) == wanted else None
+
+
+def cmyk_to_rgb(inks: NDArray[Any], icc: bytes | None) -> NDArray[Any]:
+    """SRGB of CMYK inks (0 none, top of the range full) through their profile.
+
+    Without a usable profile: light left over after each ink and black, ``(1 - c) (1 - k)``.
+    """
+    profile = only_for(icc, 4)
+    if profile:
+        import imagecodecs
+
+        try:
+            rgb: NDArray[Any] = imagecodecs.cms_transform(
+                inks,
+                profile,
+                imagecodecs.cms_profile("srgb"),
+                colorspace="cmyk",
+                outcolorspace="rgb",
+                intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
+                flags=imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION,
+            )
+            return rgb
+        except imagecodecs.CmsError:
+            pass
+    top = np.iinfo(inks.dtype).max
+    left = (top - inks).astype(np.float32) / top
+    return np.rint(left[..., :3] * left[..., 3:] * top).astype(inks.dtype)
+
+
+def lab_to_rgb(lab: NDArray[np.floating], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """SRGB of CIE L*a*b* under D50 (L 0..100)."""
+    fy = (lab[..., 0] + 16) / 116
+    axes = (fy + lab[..., 1] / 500, fy, fy - lab[..., 2] / 200)
+    xyz = np.stack(
+        [
+            white * np.where(f > 6 / 29, f**3, (f - 4 / 29) * 3 * (6 / 29) ** 2)
+            for f, white in zip(axes, _WHITE_D50, strict=True)
+        ],
+        axis=-1,
+    ).astype(np.float32)
+    linear = xyz @ np.array(_XYZ_TO_RGB, np.float32).T
+    return from_linear(linear, dtype)

@@ -1,0 +1,49 @@
+"""How large a picture may be: checked from the header, before anything is unpacked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cepstro.errors import ReadError
+
+MAX_PIXELS = 300_000_000
+MAX_SIDE = 1_000_000
+# Photos never pack this well; what does is flat, or a bomb. Asked only of large pictures.
+_BOMB_RATIO, _BOMB_PIXELS = 400, 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The pixels that a picture may have, and whether the caller named that number."""
+
+    pixels: int = MAX_PIXELS
+    named: bool = False
+
+    def check(self, width: int, height: int, *, stored: int, sample_bytes: int = 3) -> None:
+        """Raise unless a picture of this size may be unpacked.
+
+        Parameters
+        ----------
+        width, height : int
+            As the file's header says.
+        stored : int
+            Bytes of the file.
+        sample_bytes : int
+            Bytes a pixel takes when unpacked.
+        """
+        if width < 1 or height < 1:
+            raise ReadError(f"it says {width} x {height} px, which is no picture")
+        count = width * height
+        size = f"{width} x {height} px ({count / 1e6:,.0f} MP)"
+        if count > self.pixels:
+            raise ReadError(
+                f"it has {size}, more than the limit of {self.pixels / 1e6:,.0f} MP; "
+                f"if it is to be trusted, raise max_pixels to {count}"
+            )
+        if max(width, height) > MAX_SIDE:
+            raise ReadError(f"it has {size}, a side longer than {MAX_SIDE:,} px")
+        if not self.named and count > _BOMB_PIXELS and count * sample_bytes > _BOMB_RATIO * stored:
+            raise ReadError(
+                f"it packs {size} into {stored:,} bytes, as no photo does; "
+                f"if it is to be trusted, set max_pixels to {count}"
+            )
