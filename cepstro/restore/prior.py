@@ -21,6 +21,9 @@ from cepstro.noise import spread_blocks
 from cepstro.psf import PSF
 
 CAUTION = 1.25  # c: the best constant on half of the sharp photos (1.0 to 1.5 within 0.1 dB)
+_SLOPE = 2.2  # p of sharp photos, loosely believed
+_FLOOR = np.log(1e-5)  # ln f of a perfect model
+_BAND = 1e-3  # |H|^2, mean over a circle, down to which the photo can tell of its noise
 _MOST_BLOCKS = 96
 
 
@@ -31,6 +34,7 @@ class Prior:
     log_power: float  # ln of the power at 1 cycle/px
     slope: float  # p
     noise: float  # variance n, in the plane's units squared
+    floor: float  # f: what fills the zeros of |H|^2 in proportion to the scene
 
     def nsr(self, shape: tuple[int, int], *, caution: float = CAUTION) -> NDArray[np.float32]:
         """NSR at the frequencies of a frame (rfft2 layout), float32."""
@@ -38,6 +42,7 @@ class Prior:
         squared[0, 0] = min(1.0 / shape[0], 1.0 / shape[1]) ** 2 / 4
         np.power(squared, np.float32(self.slope / 2), out=squared)
         squared *= np.float32(caution * self.noise * np.exp(-self.log_power))
+        squared += np.float32(caution * self.floor)
         return squared
 
 
@@ -53,13 +58,23 @@ def fit(plane: NDArray[np.floating], psf: PSF, *, noise: float | None = None) ->
     spread = float(np.var(plane))
     if side < 16 or spread == 0:
         known = 1e-6 * spread if noise is None else noise**2
-        return Prior(np.log(max(spread, 1e-12)) - 3.0, 2.0, max(known, 1e-12))
+        return Prior(np.log(max(spread, 1e-12)) - 3.0, 2.0, max(known, 1e-12), 0.0)
     power = block_power(plane, side)
     fy, fx = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)
     response = smear(np.abs(psf.transfer(fy, fx)) ** 2, side)
     log_rho = 0.5 * np.log(np.maximum(fy**2 + fx**2, 1e-12))
-    used = (np.abs(fy) > 2.5 / side) & (fx > 2.5 / side)
+    used = (np.abs(fy) > 2.5 / side) & (fx > 2.5 / side) & _band(response, fy, fx, side)
     return _fit_log(np.log(power[used]), log_rho[used], np.maximum(response[used], 1e-12), noise)
+
+
+def _band(
+    response: NDArray[np.float64], fy: NDArray[np.float64], fx: NDArray[np.float64], side: int
+) -> NDArray[np.bool_]:
+    """Frequencies up to the last circle on which the blur leaves something to see."""
+    ring = np.rint(np.sqrt(fy**2 + fx**2) * side).astype(int)
+    mean = np.bincount(ring.ravel(), response.ravel()) / np.maximum(np.bincount(ring.ravel()), 1)
+    last = int(np.flatnonzero(mean > _BAND)[-1])
+    return ring <= max(last, side // 10)
 
 
 def _block_side(psf: PSF) -> int:
@@ -98,47 +113,52 @@ def _fit_log(
     response: NDArray[np.float64],
     noise: float | None,
 ) -> Prior:
-    """Levenberg-Marquardt on ln P with Huber weights."""
-    weight_at = np.exp(-log_rho)  # as many bins as the circle is long: weigh circles alike
-    floor = np.log(noise**2) if noise is not None else float(np.percentile(data, 2))
-    floor = max(floor, -60.0)
-    start = np.array([0.0, 2.0, floor])
+    """Levenberg-Marquardt on ln P with Huber weights and a loose belief about p."""
+    # A circle holds bins as it is long: weigh circles alike.
+    weight_at = np.exp(-log_rho)
+    weight_at /= weight_at.sum()
+    white = np.log(noise**2) if noise is not None else float(np.percentile(data, 5))
     clear = response >= np.quantile(response, 0.8)
-    start[0] = np.median((data + 2 * log_rho - np.log(response))[clear])
-    free = np.array([True, True, noise is None])
+    level = float(np.median((data + _SLOPE * log_rho - np.log(response))[clear]))
+    now = np.array([level, _SLOPE, max(white, -60.0), np.log(1e-3)])
+    free = np.array([True, True, noise is None, True])
+    belief = np.array([0.0, _SLOPE, 0.0, _FLOOR])
+    trust = np.array([0.0, 0.01, 0.0, 0.001])
 
     def model(q: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        signal = np.exp(np.clip(q[0] - q[1] * log_rho, -80, 80)) * response
-        total = signal + np.exp(q[2])
-        share = signal / total
-        slopes = np.stack([share, -share * log_rho, 1 - share])
-        return np.log(total), slopes
+        scene = np.exp(np.clip(q[0] - q[1] * log_rho, -80, 80))
+        floor = scene * np.exp(q[3])
+        signal = scene * response
+        total = signal + floor + np.exp(q[2])
+        share = (signal + floor) / total
+        return np.log(total), np.stack([share, -share * log_rho, 1 - share, floor / total])
 
-    def cost(residual: NDArray[np.float64]) -> float:
-        size = np.abs(residual)
-        return float(np.sum(weight_at * np.where(size < 1, size**2, 2 * size - 1)))
+    def cost(values: NDArray[np.float64], q: NDArray[np.float64]) -> float:
+        size = np.abs(data - values)
+        fit = np.sum(weight_at * np.where(size < 1, size**2, 2 * size - 1))
+        return float(fit + np.sum(trust * (q - belief) ** 2))
 
-    values, slopes = model(start)
-    best, damping = cost(data - values), 1e-2
-    for _ in range(40):
+    values, slopes = model(now)
+    best, damping = cost(values, now), 1e-2
+    for _ in range(60):
         residual = data - values
         weight = weight_at / np.maximum(1, np.abs(residual))
-        design = slopes[free]
-        normal = (design * weight) @ design.T
-        step = np.zeros(3)
-        damped = normal + damping * np.diag(np.diag(normal) + 1e-12)
-        step[free] = np.linalg.solve(damped, (design * weight) @ residual)
-        trial = start + np.clip(step, -3, 3)
-        trial[1] = np.clip(trial[1], 0.5, 5)
+        normal = (slopes * weight) @ slopes.T + np.diag(trust)
+        normal += damping * np.diag(np.diag(normal) + 1e-9)
+        right = (slopes * weight) @ residual + trust * (belief - now)
+        step = np.zeros(4)
+        step[free] = np.linalg.solve(normal[np.ix_(free, free)], right[free])
+        trial = np.clip(now + np.clip(step, -2, 2), [-90, 0.5, -60, -14], [90, 5, 60, -2])
         new_values, new_slopes = model(trial)
-        new = cost(data - new_values)
+        new = cost(new_values, trial)
         if new < best:
             done = best - new < 1e-6 * best
-            start, values, slopes, best, damping = trial, new_values, new_slopes, new, damping / 4
+            now, values, slopes, best, damping = trial, new_values, new_slopes, new, damping / 4
             if done:
                 break
         else:
             damping *= 8
             if damping > 1e8:
                 break
-    return Prior(float(start[0]), float(start[1]), float(np.exp(start[2])))
+    level, slope, white, floor = (float(value) for value in now)
+    return Prior(level, slope, float(np.exp(white)), float(np.exp(floor)))
