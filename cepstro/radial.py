@@ -75,7 +75,9 @@ def radial_profile(cepstrum: NDArray[np.floating], *, longest: int | None = None
     """
     n = cepstrum.shape[0]
     longest = min(n // 2 - 1, longest or n)
-    middle = cepstrum[n // 2 - longest : n // 2 + longest + 1, n // 2 - longest : n // 2 + longest + 1]
+    middle = cepstrum[
+        n // 2 - longest : n // 2 + longest + 1, n // 2 - longest : n // 2 + longest + 1
+    ]
     axis = np.arange(-longest, longest + 1)
     distance = np.hypot(axis[:, None], axis[None, :])
     ring = np.minimum(np.rint(distance), longest + 1).astype(np.intp).ravel()

@@ -89,9 +89,7 @@ def cut(
         yield plane[top : top + side, left : left + side]
 
 
-def power_spectrum(
-    blocks: Iterable[NDArray[np.floating]], *, rolloff: float = 1.0
-) -> Spectrum:
+def power_spectrum(blocks: Iterable[NDArray[np.floating]], *, rolloff: float = 1.0) -> Spectrum:
     """Average the power spectra of square blocks of one size.
 
     Parameters

@@ -1,0 +1,348 @@
+"""A PSF model fitted to the polar log spectrum of a photo: refined parameters and their error.
+
+The mean log power in a cell of direction s and frequency rho is modelled as
+
+    y[s, rho] = ln( exp(t_s(rho)) (|H(rho)|**2 + f) + n ),    t_s = a_s + b_s L + c_s L**2, L = ln rho
+
+with the scene's own smooth trend t_s in each of 12 directions, the model's transfer function H (its
+power smeared as the Hann window smears the spectrum), a relative floor f (what fills the zeros: several
+depths, JPEG) and a white floor n (noise). All are found together by Levenberg-Marquardt steps
+on the count-weighted squares; the trends are eliminated first (their normal matrix is block
+diagonal). Errors come from the curvature at the minimum and the scatter that is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cepstro.psf import PSF, Disk, Gaussian, Polygon, Ring
+from cepstro.radial import PolarSpectrum
+
+RINGS = 6.0  # zeros of the transfer function that take part in a fit
+_LOWEST = 0.3  # lowest frequency that takes part, in units of 1 / diameter
+_HIGHEST = 0.7  # cycles/px, near the corner of the frequency plane
+_TREND = 3  # parameters of a sector's trend
+_STEPS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A kind of PSF with its free shape parameters, as the fit sees them.
+
+    `build` takes the parameters in the fit's own units (softness and Gaussian sigma squared, so
+    that the derivative at 0 does not vanish); `lower` and `upper` are their bounds and `widest`
+    the largest change in one step.
+    """
+
+    name: str
+    build: Callable[[NDArray[np.float64]], PSF]
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    widest: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """A model fitted to a polar spectrum.
+
+    Attributes
+    ----------
+    family : str
+        Name of the kind of PSF.
+    psf : PSF
+        The PSF found.
+    parameters, errors : (p,) float64
+        Shape parameters in the family's units, and one standard deviation of each from the
+        curvature of the fit.
+    floor, noise : float
+        Relative floor f and white floor n (power units of the spectrum).
+    cost : float
+        Weighted sum of squared residuals over `band`.
+    cells, size : float
+        Cells in the band, and parameters fitted.
+    model, trend : (sectors, m) float64
+        Fitted log power, and the trend alone; valid in `band`.
+    band : (sectors, m) bool
+        Cells that took part.
+    """
+
+    family: str
+    psf: PSF
+    parameters: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    floor: float
+    noise: float
+    cost: float
+    cells: int
+    size: int
+    model: NDArray[np.float64]
+    trend: NDArray[np.float64]
+    band: NDArray[np.bool_]
+
+
+def disk_family(*, soft: bool = False) -> Family:
+    """Disks: (diameter[, softness ** 2])."""
+    if not soft:
+        return Family("disk", lambda p: Disk(p[0]), (1.5,), (1e4,), (0.05,))
+    return Family(
+        "disk",
+        lambda p: Disk(p[0], softness=float(np.sqrt(p[1]))),
+        (1.5, 0.0),
+        (1e4, 400.0),
+        (0.05, 0.5),
+    )
+
+
+def ring_family(*, soft: bool = False) -> Family:
+    """Rings: (outer diameter, hole[, softness ** 2])."""
+    if not soft:
+        return Family("ring", lambda p: Ring(p[0], hole=p[1]), (1.5, 0.1), (1e4, 1.0), (0.05, 0.1))
+    return Family(
+        "ring",
+        lambda p: Ring(p[0], hole=p[1], softness=float(np.sqrt(p[2]))),
+        (1.5, 0.1, 0.0),
+        (1e4, 1.0, 400.0),
+        (0.05, 0.1, 0.5),
+    )
+
+
+def polygon_family(blades: int, rotation: float, *, soft: bool = False) -> Family:
+    """Polygons of given blades near a given rotation: (diameter, rotation[, softness ** 2])."""
+    span = 360.0 / blades
+    if not soft:
+        return Family(
+            "polygon",
+            lambda p: Polygon(p[0], blades=blades, rotation=p[1]),
+            (1.5, rotation - span),
+            (1e4, rotation + span),
+            (0.05, span / 10),
+        )
+    return Family(
+        "polygon",
+        lambda p: Polygon(p[0], blades=blades, rotation=p[1], softness=float(np.sqrt(p[2]))),
+        (1.5, rotation - span, 0.0),
+        (1e4, rotation + span, 400.0),
+        (0.05, span / 10, 0.5),
+    )
+
+
+def gaussian_family() -> Family:
+    """Gaussians: (sigma ** 2,)."""
+    return Family("gaussian", lambda p: Gaussian(float(np.sqrt(p[0]))), (1e-4,), (1e4,), (0.5,))
+
+
+def fit_band(
+    data: PolarSpectrum, diameter: float, *, rings: float = RINGS, lowest: float = _LOWEST
+) -> NDArray[np.bool_]:
+    """Cells that hold the first `rings` rings of a blur of this diameter."""
+    low = max(lowest / diameter, 3 * data.resolution)
+    inside = (data.frequency > low) & (data.frequency < min(_HIGHEST, rings / diameter))
+    return inside[None, :] & (data.count > 0)
+
+
+def fit_model(
+    data: PolarSpectrum,
+    family: Family,
+    start: tuple[float, ...],
+    band: NDArray[np.bool_],
+) -> Fit:
+    """Fit a family of PSFs to a polar spectrum.
+
+    Parameters
+    ----------
+    data : PolarSpectrum
+    family : Family
+    start : tuple of float
+        Shape parameters to start from, in the family's units.
+    band : (sectors, m) bool
+        Cells that take part, as from `fit_band`.
+
+    References
+    ----------
+    Levenberg-Marquardt with variable elimination: Golub & Pereyra, SIAM J. Numer. Anal. 10:413
+    (1973).
+    """
+    columns = np.flatnonzero(band.any(axis=0))
+    y = data.log_power[:, columns]
+    weight = np.where(band, data.count, 0.0)[:, columns]
+    problem = _Problem(data, columns, y, weight, family)
+    shape = np.clip(np.array(start, np.float64), family.lower, family.upper)
+    seen = y[weight > 0]
+    state = problem.start(shape, float(np.percentile(seen, 2)) - 1.0)
+    damping = 1e-3
+    for _ in range(_STEPS):
+        normal = problem.normal(state)
+        for _ in range(8):
+            trial = problem.step(state, normal, damping)
+            if trial.cost <= state.cost:
+                break
+            damping *= 5
+        else:
+            break
+        settled = state.cost - trial.cost < 1e-7 * state.cost and bool(
+            np.all(np.abs(trial.shape - state.shape) < 1e-5 * (1 + np.abs(state.shape)))
+        )
+        state, damping = trial, max(damping / 10, 1e-9)
+        if settled:
+            break
+    return problem.result(state, band)
+
+
+@dataclass(slots=True, eq=False)
+class _State:
+    """One point of the search, with what the next step needs."""
+
+    shape: NDArray[np.float64]
+    floors: NDArray[np.float64]  # ln f, ln n
+    trend: NDArray[np.float64]  # (sectors, _TREND)
+    power: NDArray[np.float64]  # |H|**2, smeared
+    scene: NDArray[np.float64]  # exp(t_s)
+    total: NDArray[np.float64]
+    residual: NDArray[np.float64]
+    cost: float
+
+
+class _Problem:
+    """The least squares problem of one fit; arrays are (sectors, columns in the band)."""
+
+    def __init__(
+        self,
+        data: PolarSpectrum,
+        columns: NDArray[np.intp],
+        y: NDArray[np.float64],
+        weight: NDArray[np.float64],
+        family: Family,
+    ) -> None:
+        self.data, self.columns, self.y, self.weight, self.family = data, columns, y, weight, family
+        log_rho = np.log(data.frequency[columns])
+        log_rho = log_rho - log_rho.mean()
+        self.basis = np.stack([log_rho**power for power in range(_TREND)], axis=1)
+
+    def power(self, shape: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Smeared power of the family's transfer function, (1 or sectors, columns)."""
+        return smeared_power(self.family.build(shape), self.data, self.columns)
+
+    def evaluate(
+        self, shape: NDArray[np.float64], floors: NDArray[np.float64], trend: NDArray[np.float64]
+    ) -> _State:
+        power = self.power(shape)
+        scene = np.exp(np.clip(trend @ self.basis.T, -60, 60))
+        total = scene * (power + np.exp(floors[0])) + np.exp(floors[1])
+        residual = self.y - np.log(total)
+        cost = float(np.sum(self.weight * residual**2))
+        return _State(shape, floors, trend, power, scene, total, residual, cost)
+
+    def start(self, shape: NDArray[np.float64], log_noise: float) -> _State:
+        power = self.power(shape)
+        target = self.y - np.log(power + 0.02)
+        weight = self.weight * (power + 0.02)
+        left = np.einsum("sk,kp,kq->spq", weight, self.basis, self.basis)
+        right = np.einsum("sk,kp,sk->sp", weight, self.basis, target)
+        left += 1e-6 * np.eye(_TREND)
+        trend = np.linalg.solve(left, right[..., None])[..., 0]
+        return self.evaluate(shape, np.array([np.log(1e-3), log_noise]), trend)
+
+    def normal(self, state: _State) -> tuple[NDArray[np.float64], ...]:
+        """Normal matrices: shared x shared, sectors x shared x trend, sectors x trend x trend."""
+        gain = state.scene / state.total
+        columns = []
+        for index in range(len(state.shape)):
+            step = 1e-4 * max(abs(state.shape[index]), 0.1)
+            if state.shape[index] + step > self.family.upper[index]:
+                step = -step
+            moved = state.shape.copy()
+            moved[index] += step
+            columns.append(gain * (self.power(moved) - state.power) / step)
+        columns.append(gain * np.exp(state.floors[0]))
+        columns.append(np.exp(state.floors[1]) / state.total)
+        shared = np.stack(columns)  # (g, sectors, columns)
+        slope = 1 - np.exp(state.floors[1]) / state.total  # d y / d t_s
+        weighted = shared * self.weight
+        matrix = np.einsum("gsk,hsk->gh", weighted, shared)
+        vector = np.einsum("gsk,sk->g", weighted, state.residual)
+        cross = np.einsum("gsk,sk,kp->sgp", weighted, slope, self.basis)
+        inner = self.weight * slope
+        block = np.einsum("sk,kp,kq->spq", inner * slope, self.basis, self.basis)
+        block_vector = np.einsum("sk,sk,kp->sp", inner, state.residual, self.basis)
+        return matrix, vector, cross, block, block_vector
+
+    def step(
+        self, state: _State, normal: tuple[NDArray[np.float64], ...], damping: float
+    ) -> _State:
+        matrix, vector, cross, block, block_vector = normal
+        damped = block + (damping * block + 1e-6) * np.eye(_TREND)
+        solved = np.linalg.solve(
+            damped, np.concatenate([cross.transpose(0, 2, 1), block_vector[..., None]], axis=2)
+        )
+        schur = matrix + damping * np.diag(np.diag(matrix)) + 1e-9 * np.eye(len(matrix))
+        schur = schur - np.einsum("sgp,sph->gh", cross, solved[..., :-1])
+        change = np.linalg.solve(schur, vector - np.einsum("sgp,sp->g", cross, solved[..., -1]))
+        trend = state.trend + solved[..., -1] - solved[..., :-1] @ change
+        free = len(state.shape)
+        reach = np.array(self.family.widest)
+        reach[0] *= max(abs(state.shape[0]), 1.0)
+        shape = np.clip(
+            state.shape + np.clip(change[:free], -reach, reach),
+            self.family.lower,
+            self.family.upper,
+        )
+        floors = state.floors + np.clip(change[free:], -2, 2)
+        floors[0] = np.clip(floors[0], np.log(1e-7), np.log(0.3))
+        return self.evaluate(shape, floors, trend)
+
+    def result(self, state: _State, band: NDArray[np.bool_]) -> Fit:
+        matrix, _, cross, block, _ = self.normal(state)
+        solved = np.linalg.solve(block + 1e-6 * np.eye(_TREND), cross.transpose(0, 2, 1))
+        information = matrix - np.einsum("sgp,sph->gh", cross, solved)
+        cells = int(np.count_nonzero(self.weight))
+        size = len(state.shape) + 2 + state.trend.size
+        scatter = state.cost / max(1, cells - size)
+        covariance = np.linalg.pinv(information, hermitian=True) * scatter
+        errors = np.sqrt(np.maximum(np.diag(covariance)[: len(state.shape)], 0))
+        model = np.zeros(band.shape)
+        trend = np.zeros(band.shape)
+        model[:, self.columns] = np.log(state.total)
+        trend[:, self.columns] = np.log(state.scene)
+        return Fit(
+            self.family.name,
+            self.family.build(state.shape),
+            state.shape,
+            errors,
+            float(np.exp(state.floors[0])),
+            float(np.exp(state.floors[1])),
+            state.cost,
+            cells,
+            size,
+            model,
+            trend,
+            band,
+        )
+
+
+def smeared_power(psf: PSF, data: PolarSpectrum, columns: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Power of a transfer function in the cells of a polar spectrum, as the Hann window smears it.
+
+    The Hann window's own spectrum has the power 2/3, 1/6, 1/6 in the middle and its neighbours.
+
+    Returns
+    -------
+    (1, k) for PSFs that are the same in all directions, else (sectors, k).
+    """
+    rho = data.frequency[columns]
+    around = rho + data.resolution * np.array([[-1.0], [0.0], [1.0]])
+    radial = getattr(psf, "radial", None)
+    if radial is not None:
+        power: NDArray[np.float64] = np.abs(radial(np.abs(around))) ** 2
+        return ((power[0] + 4 * power[1] + power[2]) / 6)[None, :]
+    sectors = data.count.shape[0]
+    fine = 5  # directions within a sector
+    angle = (np.arange(sectors * fine) + 0.5) * (np.pi / (sectors * fine))
+    direction = angle[:, None, None]
+    power = np.abs(psf.transfer(-around * np.sin(direction), around * np.cos(direction))) ** 2
+    smeared = (power[:, 0] + 4 * power[:, 1] + power[:, 2]) / 6
+    log_mean = np.log(smeared + 1e-12).reshape(sectors, fine, len(columns)).mean(axis=1)
+    return np.asarray(np.exp(log_mean), np.float64)

@@ -1,0 +1,114 @@
+"""Diameters worth a fit: the ripples of every disk and ring matched with the polar log spectrum.
+
+For each trial diameter the template ln(|H|**2 + f) is compared with the data in the band of its own
+first rings, after both have lost the smooth trend of every direction (quadratic in ln rho); the
+correlation is the candidate's strength. It sees all rings at once, and only those that a photo still
+holds.
+
+Tried on 44 photos a condition, share with the true diameter on top: the whole band at once 0.93 / 0.36
+(8 bit / JPEG 50), the same after subtracting the noise 0.96 / 0.43, each diameter's own band 1.00 / 0.75.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cepstro.psf import Disk, Ring
+from cepstro.radial import PolarSpectrum
+from cepstro.ring import SMALLEST, Candidate
+
+HOLES = (0.0, 0.35, 0.55, 0.75, 1.0)
+_FLOOR = 0.003  # what fills the zeros of a template, relative
+_BAND = (0.35, 4.7)  # in units of 1 / diameter
+_HIGHEST = 0.7  # cycles/px
+_STEP = 0.02  # of the logarithm of the diameter: a tenth of a ring's width at the fifth ring
+_PER_RING = 24  # frequencies kept for each ring of the template
+
+
+def scan(
+    data: PolarSpectrum,
+    *,
+    smallest: float = SMALLEST,
+    largest: float,
+    count: int = 5,
+) -> list[Candidate]:
+    """Best matching diameters for disks and rings of several holes, the strongest first.
+
+    Parameters
+    ----------
+    data : PolarSpectrum
+        Should resolve the largest diameter: at least 4 frequencies to 1 / diameter.
+    smallest, largest : float
+        Range of diameters, px.
+    count : int
+        Longest list wanted for each hole.
+    """
+    diameters = np.exp(np.arange(np.log(smallest), np.log(largest), _STEP))
+    strength = np.array([match(data, float(diameter)) for diameter in diameters])
+    found = [
+        Candidate(float(diameters[index]), float(strength[index, kind]), hole)
+        for kind, hole in enumerate(HOLES)
+        for index in _peaks(strength[:, kind])[:count]
+    ]
+    return sorted(found, key=lambda candidate: -candidate.strength)
+
+
+def match(data: PolarSpectrum, diameter: float) -> NDArray[np.float64]:
+    """Correlation of the spectrum's ripples with those of a disk or ring, -1..1, one a hole."""
+    frequency = data.frequency
+    low = max(_BAND[0] / diameter, 3 * data.resolution)
+    high = min(_HIGHEST, _BAND[1] / diameter)
+    first, last = np.searchsorted(frequency, (low, high))
+    keep = slice(first, last, max(1, int(1 / (frequency[1] * _PER_RING * diameter))))
+    rho = frequency[keep]
+    if len(rho) < 8:
+        return np.zeros(len(HOLES))
+    template = _templates(rho, data.resolution, diameter)
+    weight = data.count[:, keep]
+    weighted = weight * data.log_power[:, keep]
+    log_rho = np.log(rho)
+    log_rho = (log_rho - log_rho.mean()) / log_rho.std()
+    basis = np.stack([np.ones_like(log_rho), log_rho, log_rho**2])
+    products = (basis[:, None] * basis[None, :]).reshape(9, -1)
+    block = (weight @ products.T).reshape(-1, 3, 3) + 1e-9 * np.eye(3)
+    from_template = (weight @ (template[:, None] * basis[None, :]).reshape(-1, len(rho)).T).reshape(
+        len(weight), len(HOLES), 3
+    )
+    from_data = weighted @ basis.T
+    trend = np.linalg.solve(block, from_data[..., None])[..., 0]
+    trends = np.linalg.solve(block, from_template.transpose(0, 2, 1))
+    both = weighted.sum(axis=0) @ template.T - np.einsum("shp,sp->h", from_template, trend)
+    own = weight.sum(axis=0) @ (template**2).T - np.einsum("shp,sph->h", from_template, trends)
+    all_of = np.sum(weighted * data.log_power[:, keep]) - np.sum(from_data * trend)
+    correlation: NDArray[np.float64] = both / np.sqrt(np.maximum(own * all_of, 1e-12))
+    return correlation
+
+
+def _templates(rho: NDArray[np.float64], resolution: float, diameter: float) -> NDArray[np.float64]:
+    """ln(|H|**2 + f) of each hole, smeared as the Hann window smears: (holes, k)."""
+    grid, powers = _powers()
+    around = diameter * np.abs(rho + resolution * np.array([[-1.0], [0.0], [1.0]]))
+    smeared = np.empty((len(powers), len(rho)))
+    for kind, power in enumerate(powers):
+        below, middle, above = np.interp(around, grid, power)
+        smeared[kind] = (below + 4 * middle + above) / 6
+    return np.log(smeared + _FLOOR)
+
+
+@lru_cache(maxsize=1)
+def _powers() -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
+    """Power of the transfer functions of diameter 1 at frequencies up to 8, each hole's."""
+    grid = np.arange(0, 8, 0.002)
+    psfs = [Disk(1.0) if hole == 0 else Ring(1.0, hole=hole) for hole in HOLES]
+    return grid, [psf.radial(grid) ** 2 for psf in psfs]
+
+
+def _peaks(strength: NDArray[np.float64]) -> list[int]:
+    """Indices of the local maxima above 0, highest first."""
+    padded = np.concatenate([[-2.0], strength, [-2.0]])
+    top = (strength > 0) & (strength >= padded[:-2]) & (strength > padded[2:])
+    indices = np.flatnonzero(top)
+    return [int(index) for index in indices[np.argsort(-strength[indices], kind="stable")]]
