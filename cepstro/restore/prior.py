@@ -64,17 +64,20 @@ def fit(plane: NDArray[np.floating], psf: PSF, *, noise: float | None = None) ->
     response = smear(np.abs(psf.transfer(fy, fx)) ** 2, side)
     log_rho = 0.5 * np.log(np.maximum(fy**2 + fx**2, 1e-12))
     used = (np.abs(fy) > 2.5 / side) & (fx > 2.5 / side) & _band(response, fy, fx, side)
+    if not used.any():
+        used = log_rho > -13  # all but the mean
     return _fit_log(np.log(power[used]), log_rho[used], np.maximum(response[used], 1e-12), noise)
 
 
 def _band(
-    response: NDArray[np.float64], fy: NDArray[np.float64], fx: NDArray[np.float64], side: int
+    response: NDArray[np.float64], fy: NDArray[np.floating], fx: NDArray[np.floating], side: int
 ) -> NDArray[np.bool_]:
     """Frequencies up to the last circle on which the blur leaves something to see."""
     ring = np.rint(np.sqrt(fy**2 + fx**2) * side).astype(int)
     mean = np.bincount(ring.ravel(), response.ravel()) / np.maximum(np.bincount(ring.ravel()), 1)
-    last = int(np.flatnonzero(mean > _BAND)[-1])
-    return ring <= max(last, side // 10)
+    last = int(np.flatnonzero(mean > _BAND)[-1]) if mean.max() > _BAND else 0
+    used: NDArray[np.bool_] = ring <= max(last, side // 10)
+    return used
 
 
 def _block_side(psf: PSF) -> int:
