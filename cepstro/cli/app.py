@@ -68,6 +68,7 @@ def analyze(
     channels: Annotated[
         opt.Channels, typer.Option("--channels", help="Measure the luminance, or each colour.")
     ] = opt.Channels.luminance,
+    page: opt.Page = 0,
     max_pixels: opt.MaxPixels = None,
 ) -> None:
     """Measure the blur of a photo.
@@ -84,19 +85,22 @@ def analyze(
     """
     from cepstro.cli import files
     from cepstro.figures import words
+    from cepstro.photo import safe_name
 
     files.check_outputs(figure, psf_out, inputs=(image,))
     if figure is not None:
         from cepstro.figures import check_format
 
         check_format(figure)
-    photo = _read(image, max_pixels)
+    photo = _read(image, page, max_pixels)
     result = _analyze(photo, region=region, channels=channels.value)
     if figure is not None:
         from cepstro.figures import analysis_figure, save
 
         save(analysis_figure(photo, result, title=image.name, region=region), figure)
-    if psf_out is not None and result.psf is not None:
+    if psf_out is not None and result.psf is None:
+        typer.echo(f"No blur was found, so {safe_name(psf_out)} was not written.", err=True)
+    elif psf_out is not None:
         files.write_psf(psf_out, result.psf)
     if as_json:
         typer.echo(json.dumps(result.to_dict(), indent=2, allow_nan=False))
@@ -147,7 +151,9 @@ def deblur(
     ] = None,
     region: opt.Region = None,
     psf_out: opt.PsfOut = None,
+    quality: opt.Quality = None,
     overwrite: opt.Overwrite = False,
+    page: opt.Page = 0,
     max_pixels: opt.MaxPixels = None,
 ) -> None:
     """Undo the blur of a photo. Without -a and --psf the blur is measured first.
@@ -168,14 +174,14 @@ def deblur(
 
     given = _psf_given(amount, kind, rotation, psf)
     constant = _constant(nsr, snr)
-    files.check_outputs(out, psf_out, inputs=(image,), overwrite=overwrite)
-    photo = _read(image, max_pixels)
+    files.check_outputs(psf_out, photo=out, inputs=(image,), overwrite=overwrite)
+    photo = _read(image, page, max_pixels)
     error = 0.0
     if given is None:
         result = _analyze(photo, region=region)
         if result.psf is None or result.verdict not in ("defocus", "motion"):
             raise NoDefocusError(
-                f"{words.headline(result)} {result.reason} Nothing was written; "
+                f"{words.headline(result)} {words.sentence(result.reason)} Nothing was written; "
                 "-a DIAMETER deblurs all the same"
             )
         typer.echo(words.headline(result, advise=False), err=True)
@@ -192,7 +198,7 @@ def deblur(
             diameter_error=error,
             progress=progress,
         )
-    write(out, sharp)
+    write(out, sharp, quality=quality, overwrite=overwrite)
     if psf_out is not None:
         files.write_psf(psf_out, given)
 
@@ -205,7 +211,9 @@ def blur(
     kind: opt.Type = opt.BlurType.defocus,
     rotation: opt.Rotation = None,
     psf: opt.PsfSpec = None,
+    quality: opt.Quality = None,
     overwrite: opt.Overwrite = False,
+    page: opt.Page = 0,
     max_pixels: opt.MaxPixels = None,
 ) -> None:
     """Lay the blur of a lens on a picture.
@@ -225,11 +233,11 @@ def blur(
     given = _psf_given(amount, kind, rotation, psf)
     if given is None:
         raise typer.BadParameter("say which blur: -a DIAMETER or --psf SPEC")
-    files.check_outputs(out, inputs=(image,), overwrite=overwrite)
-    photo = _read(image, max_pixels)
+    files.check_outputs(photo=out, inputs=(image,), overwrite=overwrite)
+    photo = _read(image, page, max_pixels)
     with Progress("blurring") as progress:
         soft = work(photo, given, progress=progress)
-    write(out, soft)
+    write(out, soft, quality=quality, overwrite=overwrite)
 
 
 @app.command()
@@ -277,6 +285,7 @@ def cepstrum(
         bool, typer.Option("-G", help="One cepstrum of the luminance, not one for each colour.")
     ] = False,
     overwrite: opt.Overwrite = False,
+    page: opt.Page = 0,
     max_pixels: opt.MaxPixels = None,
 ) -> None:
     """Draw the cepstrum of a photo.
@@ -295,9 +304,9 @@ def cepstrum(
     from cepstro.cli import files
     from cepstro.figures import cepstrum_picture
 
-    files.check_outputs(out, inputs=(image,), overwrite=overwrite)
+    files.check_outputs(photo=out, inputs=(image,), overwrite=overwrite)
     picture = cepstrum_picture(
-        _read(image, max_pixels),
+        _read(image, page, max_pixels),
         side=side,
         overlap=overlap,
         rolloff=rolloff,
@@ -307,10 +316,10 @@ def cepstrum(
     write(out, picture)
 
 
-def _read(image: Path, max_pixels: int | None) -> Any:
+def _read(image: Path, page: int, max_pixels: int | None) -> Any:
     from cepstro import read
 
-    return read(image) if max_pixels is None else read(image, max_pixels=max_pixels)
+    return read(image, page=page, max_pixels=max_pixels)
 
 
 def _analyze(photo: Any, *, region: tuple[int, int, int, int] | None, **keywords: Any) -> Any:

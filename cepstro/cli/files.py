@@ -1,20 +1,34 @@
-"""The small files beside the photos: PSFs as JSON, figures, and the check before any work."""
+"""The small files beside the photos: PSFs as JSON, and a check of all outputs before any work."""
 
 import json
 from pathlib import Path
 
 from cepstro.errors import WriteError
 from cepstro.photo.saving import check_output, safe_name, save
+from cepstro.photo.writing import kind_of
 from cepstro.psf import PSF, psf_to_dict
 
 
-def check_outputs(*outputs: Path | None, inputs: tuple[Path, ...], overwrite: bool = False) -> None:
-    """Refuse outputs that cannot be written, are an input, or are named twice, before any work."""
-    named = [path for path in outputs if path is not None]
-    for index, path in enumerate(named):
-        check_output(path, *inputs, overwrite=overwrite)
-        if path.absolute() in [other.absolute() for other in named[:index]]:
+def check_outputs(
+    *others: Path | None,
+    inputs: tuple[Path, ...],
+    photo: Path | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Refuse, before any work, outputs that cannot be written, are an input, or are named twice.
+
+    Only the `photo` may be one of the inputs, and only with `overwrite`.
+    """
+    seen: list[Path] = []
+    if photo is not None:
+        kind_of(photo)
+        seen.append(check_output(photo, *inputs, overwrite=overwrite).absolute())
+    for path in others:
+        if path is None:
+            continue
+        if check_output(path, *inputs).absolute() in seen:
             raise WriteError(f"{safe_name(path)} is named for two different outputs")
+        seen.append(path.absolute())
 
 
 def write_psf(path: Path, psf: PSF) -> None:

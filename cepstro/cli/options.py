@@ -155,6 +155,19 @@ MaxPixels = Annotated[
         help="Refuse photos of more pixels than this (a guard against hostile files).",
     ),
 ]
+Page = Annotated[
+    int, typer.Option("--page", min=0, metavar="N", help="Page of a TIFF of several, from 0.")
+]
+Quality = Annotated[
+    int | None,
+    typer.Option(
+        "--quality",
+        min=1,
+        max=100,
+        metavar="N",
+        help="Quality of a JPEG or WebP, 1 to 100; without it that of the photo.",
+    ),
+]
 PsfOut = Annotated[
     Path | None,
     typer.Option("--psf-out", metavar="FILE", help="Write the blur as JSON, for --psf."),

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submodules=["panels", "style", "words"],
     submod_attrs={
         "analysis_page": ["analysis_figure"],
+        "comparison": ["comparison_figure"],
         "picture": ["cepstrum_picture"],
         "style": ["DARK", "LIGHT", "Theme", "check_format", "save"],
     },

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from cepstro.figures import panels
 from cepstro.figures.style import BODY, LIGHT, TITLE, Theme, page
-from cepstro.figures.words import headline
+from cepstro.figures.words import headline, sentence
+from cepstro.photo import unpack
 
 if TYPE_CHECKING:
     from typing import Any
@@ -27,23 +28,25 @@ def analysis_figure(
     theme: Theme = LIGHT,
 ) -> Figure:
     """Draw why the answer is what it is: photo, cepstrum, radial profile and radial spectrum."""
-    pixels = getattr(image, "pixels", image)
-    figure = page(13, 9.2, theme)
+    pixels, _ = unpack(image)
+    figure = page(16, 10, theme)
     figure.text(
-        0.035,
-        0.962,
+        0.03,
+        0.965,
         headline(analysis),
         fontsize=TITLE,
         fontweight="bold",
         color=theme.ink,
         va="center",
     )
-    reason = textwrap.fill(analysis.reason, 125)
-    figure.text(0.035, 0.937, reason, fontsize=BODY, color=theme.ink, va="top")
-    grid = figure.add_gridspec(
-        2, 2, left=0.06, right=0.985, bottom=0.075, top=0.855, wspace=0.17, hspace=0.33
+    figure.text(
+        0.03, 0.94, textwrap.fill(_reasons(analysis), 150), fontsize=BODY, color=theme.ink, va="top"
     )
-    panels.draw_photo(
+    columns = 2 if analysis.psf is None else 3
+    grid = figure.add_gridspec(
+        2, columns, left=0.055, right=0.985, bottom=0.07, top=0.86, wspace=0.24, hspace=0.33
+    )
+    panels.draw_picture(
         figure.add_subplot(grid[0, 0]),
         pixels,
         title=title or "The photo",
@@ -53,4 +56,12 @@ def analysis_figure(
     panels.draw_cepstrum(figure.add_subplot(grid[0, 1]), analysis, theme=theme)
     panels.draw_profile(figure.add_subplot(grid[1, 0]), analysis, theme=theme)
     panels.draw_spectrum(figure.add_subplot(grid[1, 1]), analysis, theme=theme)
+    if analysis.psf is not None:
+        panels.draw_psf(figure.add_subplot(grid[0, 2]), analysis.psf, theme=theme)
+        panels.draw_otf(figure.add_subplot(grid[1, 2]), analysis.psf, theme=theme)
     return figure
+
+
+def _reasons(analysis: Analysis) -> str:
+    """Say the reason, and what a person should know besides."""
+    return " ".join(map(sentence, (analysis.reason, *analysis.warnings)))

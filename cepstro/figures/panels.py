@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cepstro.figures.style import LIGHT, SMALL, Theme, legend, picture_axes, plot_axes
+from cepstro.light import split_alpha
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,18 +22,23 @@ if TYPE_CHECKING:
 _THUMBNAIL = 700  # px of the longer side of pictures in figures
 
 
-def draw_photo(
+def draw_picture(
     axes: Axes,
     pixels: NDArray[Any],
     *,
-    title: str = "The photo",
+    title: str,
     region: tuple[int, int, int, int] | None = None,
     theme: Theme = LIGHT,
 ) -> Axes:
-    """Draw the photo, reduced; `region` (x, y, width, height in px) is outlined."""
+    """Draw a picture, reduced where it is large; `region` (x, y, width, height in px) outlined."""
     height, width = pixels.shape[:2]
     axes.imshow(
-        thumbnail(pixels), cmap="gray", vmin=0, vmax=1, extent=(0, width, height, 0), aspect="equal"
+        thumbnail(pixels),
+        cmap="gray",
+        vmin=0,
+        vmax=1,
+        extent=(0, width, height, 0),
+        interpolation="nearest" if max(height, width) < _THUMBNAIL / 3 else "antialiased",
     )
     if region is not None:
         from matplotlib.patches import Rectangle
@@ -206,30 +212,79 @@ def draw_psf(
     axes: Axes, psf: PSF, *, title: str = "The blur of a point", theme: Theme = LIGHT
 ) -> Axes:
     """Draw a PSF as a picture."""
-    kernel = psf.kernel()
+    return draw_kernel(axes, psf.kernel(), title=title, theme=theme)
+
+
+def draw_kernel(
+    axes: Axes, kernel: NDArray[np.floating], *, title: str, theme: Theme = LIGHT
+) -> Axes:
+    """Draw a kernel as a picture, black its smallest and white its largest value."""
     half = kernel.shape[0] / 2
-    axes.imshow(
-        kernel, cmap="gray", vmin=0, extent=(-half, half, half, -half), interpolation="nearest"
-    )
+    axes.imshow(kernel, cmap="gray", extent=(-half, half, half, -half), interpolation="nearest")
     plot_axes(axes, theme, title=title, x="px", y="px")
     axes.grid(False)
     return axes
 
 
+def draw_otf(axes: Axes, psf: PSF, *, theme: Theme = LIGHT) -> Axes:
+    """Draw how much of each frequency the blur leaves, along the rows and along the columns."""
+    frequency = np.linspace(0, 0.5, 600)
+    zero = np.zeros_like(frequency)
+    across = np.abs(psf.transfer(zero, frequency))
+    down = np.abs(psf.transfer(frequency, zero))
+    same = np.allclose(across, down, atol=1e-6)
+    label = "in every direction" if same else "along the rows"
+    axes.plot(frequency, across, color=theme.data, linewidth=1.8, label=label)
+    if not same:
+        axes.plot(
+            frequency,
+            down,
+            color=theme.model,
+            linewidth=1.5,
+            linestyle="--",
+            label="along the columns",
+        )
+    plot_axes(
+        axes, theme, title="What the blur leaves", x="frequency, cycles/px", y="contrast left"
+    )
+    axes.set_yscale("log")
+    axes.set_xlim(0, 0.5)
+    axes.set_ylim(1e-3, 1.3)
+    legend(axes, theme, loc="upper right")
+    return axes
+
+
+def draw_bars(
+    axes: Axes,
+    values: dict[str, float],
+    *,
+    title: str,
+    x: str,
+    best: str | None = None,
+    theme: Theme = LIGHT,
+) -> Axes:
+    """Draw named values as horizontal bars in the order given, the `best` one in colour."""
+    names = list(values)[::-1]
+    colours = [theme.data if name == best else theme.quiet for name in names]
+    axes.barh(names, [values[name] for name in names], color=colours, height=0.62)
+    plot_axes(axes, theme, title=title, x=x, y="")
+    axes.grid(False, axis="y")
+    return axes
+
+
 def thumbnail(pixels: NDArray[Any], longest: int = _THUMBNAIL) -> NDArray[np.float32]:
-    """Reduce a picture by block means to about `longest` px: encoded floats 0..1, no alpha."""
-    colour = pixels[..., :-1] if pixels.ndim == 3 and pixels.shape[2] in (2, 4) else pixels
+    """Reduce a picture by block means to at most `longest` px: encoded floats 0..1, no alpha."""
+    colour, _ = split_alpha(pixels)
     if colour.ndim == 3 and colour.shape[2] == 1:
         colour = colour[..., 0]
-    step = max(1, -(-max(colour.shape[:2]) // longest))
-    skip = max(1, step // 4)  # of large photos every few px are enough
+    step = -(-max(colour.shape[:2]) // longest)
+    skip = max(1, step // 3)  # of large photos every few px are enough
     colour, step = colour[::skip, ::skip], -(-step // skip)
-    rows, columns = (max(1, n // step) for n in colour.shape[:2])
-    if rows * step > colour.shape[0] or columns * step > colour.shape[1]:
-        step = 1
-        rows, columns = colour.shape[:2]
+    step = min(step, *colour.shape[:2])
+    rows, columns = (n // step for n in colour.shape[:2])
     cut = colour[: rows * step, : columns * step]
-    scale = 1.0 if cut.dtype.kind in "fb" else 1 / float(np.iinfo(cut.dtype).max)
     blocks = cut.reshape(rows, step, columns, step, *cut.shape[2:])
-    small: NDArray[np.float32] = blocks.mean(axis=(1, 3), dtype=np.float32) * np.float32(scale)
-    return np.clip(small, 0, 1)
+    small: NDArray[np.float32] = blocks.mean(axis=(1, 3), dtype=np.float32)
+    if cut.dtype.kind == "u":
+        small /= np.float32(np.iinfo(cut.dtype).max)
+    return np.clip(np.nan_to_num(small), 0, 1)

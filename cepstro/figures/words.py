@@ -35,8 +35,20 @@ def report(analysis: "Analysis", image: str) -> str:
     """Say all that `cepstro analyze IMAGE` prints."""
     lines = [headline(analysis), ""]
     lines += [f"  {name:<12} {value}" for name, value in _numbers(analysis)]
-    lines += ["", f"Why: {analysis.reason}", "", *_next(analysis, image)]
+    lines += ["", f"Why: {sentence(analysis.reason)}"]
+    lines += [f"Mind: {sentence(warning)}" for warning in analysis.warnings]
+    lines += ["", *_next(analysis, image)]
     return "\n".join(lines).rstrip()
+
+
+def sentence(text: str) -> str:
+    """Write a clause as a sentence: a capital at its beginning, a full stop at its end.
+
+    >>> sentence("the photo is sharp")
+    'The photo is sharp.'
+    """
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def measured(value: float, error: float | None) -> str:

@@ -1,0 +1,97 @@
+"""Before and after: the photo and its deblurred twin, whole, magnified, and what is left over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cepstro.figures.panels import draw_picture, thumbnail
+from cepstro.figures.style import LIGHT, Theme, page
+from cepstro.photo import unpack
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from cepstro import Photo
+
+Box = tuple[int, int, int, int]
+
+
+def comparison_figure(
+    before: Photo | NDArray[Any],
+    after: Photo | NDArray[Any],
+    *,
+    crop: Box | None = None,
+    residual: NDArray[np.floating] | None = None,
+    theme: Theme = LIGHT,
+) -> Figure:
+    """Draw two pictures of one size: whole, and magnified where the first has most detail.
+
+    Parameters
+    ----------
+    before, after : Photo or array
+        Pictures of equal height and width.
+    crop : (x, y, width, height), optional
+        The part to magnify, px; chosen by `liveliest` when not given.
+    residual : H x W float array, optional
+        What the model does not explain (photo minus re-blurred result, encoded units 0..1); drawn
+        as a third column on a scale of +-3 of its standard deviations.
+    """
+    pictures = {"Before": unpack(before)[0], "After": unpack(after)[0]}
+    height, width = pictures["Before"].shape[:2]
+    x, y, w, h = crop or liveliest(pictures["Before"])
+    columns = 2 if residual is None else 3
+    figure = page(5.6 * columns, 5.6 * height / width + 5.6 * h / w + 1.0, theme)
+    grid = figure.add_gridspec(
+        2,
+        columns,
+        height_ratios=[height / width, h / w],
+        left=0.015,
+        right=0.985,
+        bottom=0.015,
+        top=1 - 0.42 / figure.get_figheight(),
+        wspace=0.03,
+        hspace=0.12,
+    )
+    for column, (title, pixels) in enumerate(pictures.items()):
+        whole = figure.add_subplot(grid[0, column])
+        draw_picture(whole, pixels, title=title, region=(x, y, w, h), theme=theme)
+        part = figure.add_subplot(grid[1, column])
+        enlarged = f"{title}, {w} x {h} px enlarged"
+        draw_picture(part, pixels[y : y + h, x : x + w], title=enlarged, theme=theme)
+    if residual is not None:
+        limit = 3 * float(np.std(residual)) or 1.0
+        shown = np.clip(0.5 + residual / (2 * limit), 0, 1).astype(np.float32)
+        title = f"Left over, black to white {-limit:+.3f} to {limit:+.3f}"
+        draw_picture(figure.add_subplot(grid[0, 2]), shown, title=title, theme=theme)
+        part = figure.add_subplot(grid[1, 2])
+        draw_picture(part, shown[y : y + h, x : x + w], title="Left over, enlarged", theme=theme)
+    return figure
+
+
+def liveliest(pixels: NDArray[Any], *, fraction: float = 0.25) -> Box:
+    """Find the part of a picture with most edges: (x, y, width, height), px.
+
+    Parameters
+    ----------
+    pixels : H x W or H x W x C array
+    fraction : float
+        Width and height of the part, of the picture's.
+    """
+    height, width = pixels.shape[:2]
+    h, w = max(1, round(height * fraction)), max(1, round(width * fraction))
+    small = thumbnail(pixels, 400)
+    plane = small if small.ndim == 2 else small.mean(axis=2)
+    edges = np.abs(np.diff(plane, axis=0))[:, :-1] + np.abs(np.diff(plane, axis=1))[:-1]
+    across, down = edges.shape[1] / width, edges.shape[0] / height
+    best, place = -1.0, (0, 0)
+    for y in np.linspace(0, height - h, 9).astype(int):
+        for x in np.linspace(0, width - w, 9).astype(int):
+            rows = slice(int(y * down), max(int((y + h) * down), int(y * down) + 1))
+            columns = slice(int(x * across), max(int((x + w) * across), int(x * across) + 1))
+            amount = float(edges[rows, columns].mean()) if edges[rows, columns].size else 0.0
+            if amount > best:
+                best, place = amount, (int(x), int(y))
+    return *place, w, h
