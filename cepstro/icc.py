@@ -23,6 +23,12 @@ Formula = tuple[float, float, float, float, float, float, float]
 _SAME = 2e-3  # light; sRGB and a plain gamma of 2.2 lie 8e-3 apart, rounded sRGB tables 1e-4
 _SAMPLES = 4096  # of a curve that has no inverse in closed form
 _MAX_TABLE = 65536  # entries in a table; the largest that 16 bit can use
+# XYZ under D50 of sRGB's primaries, as every sRGB profile rounds them.
+_SRGB_COLUMNS = {
+    b"rXYZ": (0.4360, 0.2225, 0.0139),
+    b"gXYZ": (0.3851, 0.7169, 0.0971),
+    b"bXYZ": (0.1431, 0.0606, 0.7139),
+}
 _SRGB = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045, 0.0, 0.0)
 
 
@@ -122,6 +128,19 @@ def colour_space(profile: bytes) -> str | None:
     if len(profile) < 132 or profile[36:40] != b"acsp":
         return None
     return profile[16:20].decode("latin-1").strip()
+
+
+def is_srgb(profile: bytes) -> bool:
+    """Whether an RGB profile means sRGB: its curve and, to 0.002, its primaries."""
+    tags = _tags(profile)
+    for name, wanted in _SRGB_COLUMNS.items():
+        body = tags.get(name, b"")
+        if len(body) < 20:
+            return False
+        column = [n / 65536 for n in struct.unpack_from(">3i", body, 8)]
+        if max(abs(a - b) for a, b in zip(column, wanted, strict=True)) > 2e-3:
+            return False
+    return tone_curve(profile) == "srgb"
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:

@@ -12,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cepstro.icc import colour_space
-from cepstro.light import from_linear
+from cepstro.light import Light, from_linear, to_linear
+from cepstro.photo.depth import as_float, requantised
 
+_WHITE_D65 = (0.3127, 0.3290)
+_SRGB_PRIMARIES = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 _WHITE_D50 = (0.96422, 1.0, 0.82521)
 # XYZ under D50 to linear sRGB (Bradford-adapted), the inverse of the sRGB profile's matrix.
 _XYZ_TO_RGB = (
@@ -54,6 +57,38 @@ def cmyk_to_rgb(inks: NDArray[Any], icc: bytes | None) -> NDArray[Any]:
     top = np.iinfo(inks.dtype).max
     left = (top - inks).astype(np.float32) / top
     return np.rint(left[..., :3] * left[..., 3:] * top).astype(inks.dtype)
+
+
+def linear_profile(channels: int) -> bytes:
+    """Return an ICC profile for linear light: grey for 1 channel, sRGB's primaries for 3."""
+    import imagecodecs
+
+    if channels == 1:
+        return bytes(imagecodecs.cms_profile("gray", gamma=1.0))
+    return bytes(
+        imagecodecs.cms_profile("rgb", whitepoint=_WHITE_D65, primaries=_SRGB_PRIMARIES, gamma=1.0)
+    )
+
+
+def to_srgb(
+    pixels: NDArray[Any], light: Light, icc: bytes | None, dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """Turn grey or RGB pixels without alpha into sRGB of `dtype`.
+
+    RGB goes through its profile where it has one, else and for grey only the tone curve changes.
+    """
+    if icc is None or pixels.ndim == 2:
+        return from_linear(to_linear(pixels, light=light), dtype)
+    import imagecodecs
+
+    rgb = imagecodecs.cms_transform(
+        requantised(pixels, np.dtype(np.uint16)),
+        icc,
+        imagecodecs.cms_profile("srgb"),
+        intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
+        flags=imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION,
+    )
+    return as_float(rgb).astype(dtype) if dtype.kind == "f" else requantised(rgb, dtype)
 
 
 def lab_to_rgb(lab: NDArray[np.floating], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -91,11 +91,11 @@ def directory(block: bytes, start: int, order: str) -> Directory | None:
     return Directory(entries, order, end, following)
 
 
-def orientation(block: bytes | None) -> int:
-    """EXIF orientation 1 to 8; 1 where nothing valid is said."""
+def orientation(block: bytes | None) -> int | None:
+    """EXIF orientation 1 to 8; None where nothing valid is said."""
     ifd = first_directory(block) if block else None
     value = ifd.number(ORIENTATION) if ifd else None
-    return int(value) if value is not None and value in range(1, 9) else 1
+    return int(value) if value is not None and value in range(1, 9) else None
 
 
 def resolution(block: bytes | None) -> tuple[float, float] | None:
@@ -110,7 +110,8 @@ def resolution(block: bytes | None) -> tuple[float, float] | None:
 
 def sane_dpi(x: float, y: float) -> tuple[float, float] | None:
     """Return the pair, if it can be a resolution."""
-    return (float(x), float(y)) if 1 <= x <= 1e5 and 1 <= y <= 1e5 else None
+    # PNG counts whole px per metre: 300 dpi come back as 299.9994 unless rounded.
+    return (round(x, 2), round(y, 2)) if 1 <= x <= 1e5 and 1 <= y <= 1e5 else None
 
 
 def cleaned(block: bytes | None) -> bytes | None:
@@ -151,6 +152,12 @@ def upright(pixels: np.ndarray, value: int) -> np.ndarray:
 _XMP_ORIENTATION = re.compile(
     rb"""(tiff:Orientation\s*=\s*["']|<tiff:Orientation>\s*)([1-8])(?=\s*["'<])"""
 )
+
+
+def xmp_orientation(packet: bytes | None) -> int:
+    """Orientation 1 to 8 that an XMP packet tells; 1 where it tells none."""
+    found = _XMP_ORIENTATION.search(packet) if packet else None
+    return int(found.group(2)) if found else 1
 
 
 def xmp_upright(packet: bytes | None) -> bytes | None:
@@ -200,12 +207,9 @@ def laid_out(entries: dict[int, Entry], start: int, order: str) -> bytes:
     return struct.pack(order + "H", len(entries)) + rows + bytes(4) + values
 
 
-def split(block: bytes) -> Builder | None:
-    """Return an EXIF block taken apart for a TIFF: captions, EXIF and GPS directories."""
-    ifd = first_directory(block)
-    if ifd is None:
-        return None
-    parts = Builder(ifd.order, {t: e for t, e in ifd.entries.items() if t in CAPTIONS})
+def gathered(block: bytes, ifd: Directory, tags: tuple[int, ...] = CAPTIONS) -> Builder:
+    """Take these tags of an IFD, and the EXIF and GPS directories that it points at."""
+    parts = Builder(ifd.order, {t: e for t, e in ifd.entries.items() if t in tags})
     for tag, target in ((EXIF_IFD, parts.exif), (GPS_IFD, parts.gps)):
         start = ifd.number(tag)
         inner = directory(block, int(start), ifd.order) if start else None

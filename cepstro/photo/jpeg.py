@@ -17,6 +17,7 @@ import numpy as np
 from cepstro.errors import ReadError
 from cepstro.photo import exif
 from cepstro.photo.colour import cmyk_to_rgb
+from cepstro.photo.depth import full_range
 from cepstro.photo.limits import Limit
 from cepstro.photo.model import Photo
 
@@ -57,7 +58,7 @@ def decode(data: bytes, *, limit: Limit) -> Photo:
         raise ReadError("it breaks off before its end; get a whole copy")
     pixels = imagecodecs.jpeg8_decode(data)
     if pixels.dtype != np.uint8:  # 12 bit
-        pixels = _full_range(pixels, head.depth)
+        pixels = full_range(pixels, head.depth)
     icc: bytes | None = b"".join(head.icc[i] for i in sorted(head.icc)) or None
     if pixels.ndim == 3 and pixels.shape[2] == 4:
         pixels = cmyk_to_rgb(~pixels if head.adobe else pixels, icc)
@@ -208,9 +209,3 @@ def _natural(zigzag: tuple[int, ...]) -> tuple[int, ...]:
     for value, (row, column) in zip(zigzag, cells, strict=True):
         out[8 * row + column] = value
     return tuple(out)
-
-
-def _full_range(pixels: Any, depth: int) -> Any:
-    """12-bit values spread over 16 bit."""
-    top = (1 << depth) - 1
-    return np.rint(pixels * (65535 / top)).astype(np.uint16)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cepstro.errors import ReadError
 from cepstro.icc import ToneCurve
@@ -23,6 +25,11 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
 _PICTURE = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+# First row and column, step down and across of each pass of an interlaced picture.
+_ADAM7 = (
+    (0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2),
+    (1, 0, 2, 1),
+)  # fmt: skip
 _MAX_NOTE = 16 << 20  # bytes of an unpacked profile or text
 _XMP = b"XML:com.adobe.xmp"
 _LEVEL = 1  # zlib; 6 packs photos 5 % smaller in 3.5 times the time
@@ -35,7 +42,7 @@ def decode(data: bytes, *, limit: Limit) -> Photo:
     chunks = _chunks(data)
     if not chunks or chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
         raise ReadError("it has no header")
-    width, height, depth, colour, _, _, _ = struct.unpack(">IIBBBBB", chunks[0][1])
+    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[0][1])
     if depth not in _DEPTHS.get(colour, ()):
         raise ReadError(f"its header says colour type {colour} with {depth} bits, which is no PNG")
     limit.check(
@@ -44,7 +51,10 @@ def decode(data: bytes, *, limit: Limit) -> Photo:
         stored=len(data),
         sample_bytes=_CHANNELS[colour] * (2 if depth == 16 else 1),
     )
-    pixels = imagecodecs.png_decode(_picture_only(data, chunks))
+    if interlaced:
+        pixels = _deinterlaced(width, height, depth, colour, chunks)
+    else:
+        pixels = imagecodecs.png_decode(_picture_only(data, chunks))
     first: dict[bytes, memoryview] = {}
     for name, body in chunks:
         first.setdefault(name, body)
@@ -76,8 +86,8 @@ def encode(photo: Photo) -> bytes:
         notes += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(photo.icc))
     elif photo.light == "srgb":
         notes += _chunk(b"sRGB", b"\0") + _chunk(b"gAMA", struct.pack(">I", 45455))
-    elif (exponent := _exponent(photo.light)) is not None:
-        notes += _chunk(b"gAMA", struct.pack(">I", round(1e5 / exponent)))
+    elif (power := exponent(photo.light)) is not None:
+        notes += _chunk(b"gAMA", struct.pack(">I", round(1e5 / power)))
     if photo.dpi:
         x, y = (round(value / 0.0254) for value in photo.dpi)
         notes += _chunk(b"pHYs", struct.pack(">IIB", x, y, 1))
@@ -118,6 +128,48 @@ def _picture_only(data: bytes, chunks: list[tuple[bytes, memoryview]]) -> bytes:
         at += 12 + len(body)
     parts.append(view[at:])  # a chunk that broke off: libpng is to see that
     return b"".join(parts)
+
+
+def _deinterlaced(
+    width: int, height: int, depth: int, colour: int, chunks: list[tuple[bytes, memoryview]]
+) -> NDArray[Any]:
+    """Pixels of an interlaced picture: each pass made a PNG of its own, decoded, put in its places.
+
+    libpng through imagecodecs decodes interlaced files too, but complains on standard error.
+    """
+    import imagecodecs
+
+    bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    passes = []
+    for top, left, down, across in _ADAM7:
+        rows, columns = -(-(height - top) // down), -(-(width - left) // across)
+        if rows > 0 and columns > 0:
+            line = 1 + -(-columns * bits // 8)  # a filter byte, then the samples
+            passes.append((top, left, down, across, rows, columns, rows * line))
+    total = sum(size for *_, size in passes)
+    packed = b"".join(body for name, body in chunks if name == b"IDAT")
+    lines = zlib.decompressobj().decompress(packed, total)
+    if len(lines) < total:
+        raise ReadError("it breaks off before its end; get a whole copy")
+    palette = b"".join(_chunk(n, bytes(b)) for n, b in chunks if n in (b"PLTE", b"tRNS"))
+    out: NDArray[Any] | None = None
+    at = 0
+    for top, left, down, across, rows, columns, size in passes:
+        head = struct.pack(">IIBBBBB", columns, rows, depth, colour, 0, 0, 0)
+        body = zlib.compress(lines[at : at + size], 0)
+        part = imagecodecs.png_decode(
+            SIGNATURE
+            + _chunk(b"IHDR", head)
+            + palette
+            + _chunk(b"IDAT", body)
+            + _chunk(b"IEND", b"")
+        )
+        if out is None:
+            out = np.empty((height, width, *part.shape[2:]), part.dtype)
+        out[top::down, left::across] = part
+        at += size
+    assert out is not None  # the first pass holds the first pixel
+    return out
 
 
 def _chunk(name: bytes, body: bytes) -> bytes:
@@ -190,7 +242,7 @@ def _light(first: dict[bytes, memoryview], icc: bytes | None) -> Light:
     return "linear" if abs(value - 1) < 1e-3 else ToneCurve.gamma(1 / value)
 
 
-def _exponent(light: Light) -> float | None:
+def exponent(light: Light) -> float | None:
     """Exponent of a plain gamma curve."""
     if light == "linear":
         return 1.0

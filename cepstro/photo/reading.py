@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from cepstro.errors import CepstroError, ReadError
 from cepstro.icc import tone_curve
 from cepstro.light import Light
-from cepstro.photo import exif, jpeg, png, tiff, webp
+from cepstro.photo import avif, exif, heif, jpeg, jxl, npy, png, pnm, raw, simple, tiff, webp
 from cepstro.photo.colour import only_for
 from cepstro.photo.limits import MAX_PIXELS, Limit
 from cepstro.photo.model import Photo
@@ -65,7 +66,7 @@ def read(
     name = safe_name(source)
     data = _bytes(source, limit)
     try:
-        photo = _decode(data, page, limit)
+        photo = _decode(data, source.suffix.lower(), page, limit)
     except ReadError as error:
         raise ReadError(f"{name} cannot be read: {error}") from error
     except CepstroError:
@@ -77,24 +78,71 @@ def read(
     return _finished(photo, source, light)
 
 
-def _decode(data: bytes, page: int, limit: Limit) -> Photo:
-    """Return the Photo of a file's bytes, by their first ones."""
-    if page and data[:4] not in tiff.SIGNATURES:
-        raise ReadError(f"it has no page {page}; only TIFF files have pages")
-    if data.startswith(jpeg.SIGNATURE):
-        return jpeg.decode(data, limit=limit)
-    if data.startswith(png.SIGNATURE):
-        return png.decode(data, limit=limit)
+def _decode(data: bytes, ending: str, page: int, limit: Limit) -> Photo:
+    """Return the Photo of a file's bytes; their beginning decides what they are.
+
+    Only among TIFF files does the name's ending have a say: cameras' raw files are TIFF files too.
+    """
+    if raw.matches(data, ending):
+        return raw.decode(data, limit=limit)
     if data[:4] in tiff.SIGNATURES:
         return tiff.decode(data, page=page, limit=limit)
+    if page:
+        raise ReadError(f"it has no page {page}; only TIFF files have pages")
+    for signatures, decode in _BY_BEGINNING:
+        if data.startswith(signatures):
+            return decode(data, limit=limit)
     if webp.matches(data):
         return webp.decode(data, limit=limit)
+    if pnm.matches(data):
+        return pnm.decode(data, limit=limit)
+    brands = _brands(data)
+    if brands.intersection(avif.BRANDS):
+        return avif.decode(data, limit=limit)
+    if brands.intersection(heif.BRANDS):
+        return heif.decode(data, limit=limit)
+    for signatures, kind in _UNREAD:
+        if data.startswith(signatures):
+            raise ReadError(f"it is {kind}, which is not read; save it as PNG or TIFF")
     raise ReadError("it is no photo of a known kind")
+
+
+_BY_BEGINNING: tuple[tuple[bytes | tuple[bytes, ...], Callable[..., Photo]], ...] = (
+    (jpeg.SIGNATURE, jpeg.decode),
+    (png.SIGNATURE, png.decode),
+    (simple.GIF_SIGNATURES, simple.decode_gif),
+    (simple.BMP_SIGNATURE, simple.decode_bmp),
+    ((jxl.CODESTREAM, jxl.CONTAINER), jxl.decode),
+    (npy.SIGNATURE, npy.decode),
+)
+_UNREAD: tuple[tuple[bytes | tuple[bytes, ...], str], ...] = (
+    ((b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"), "JPEG 2000"),
+    (b"8BPS", "a Photoshop document"),
+    (b"v/1\x01", "OpenEXR"),
+    ((b"#?RADIANCE", b"#?RGBE"), "Radiance HDR"),
+    (b"DDS ", "a DirectDraw surface"),
+    ((b"\0\0\1\0", b"\0\0\2\0"), "an icon"),
+    ((b"%PDF", b"%!PS"), "a document"),
+    ((b"<svg", b"<?xml"), "text"),
+)
+
+
+_UPRIGHT = ("heif", "jxl", "raw")  # turned by the library, whatever their EXIF says
+
+
+def _brands(data: bytes) -> set[bytes]:
+    """Brands of an ISO media file, the family of AVIF and HEIC."""
+    if data[4:8] != b"ftyp":
+        return set()
+    size = min(int.from_bytes(data[:4], "big"), 256)
+    return {data[8:12], *(data[at : at + 4] for at in range(16, size, 4))}
 
 
 def _finished(photo: Photo, source: Path, light: Light | None) -> Photo:
     """Upright, with clean metadata and the light that its profile tells."""
-    turn = exif.orientation(photo.exif)
+    turn = 1
+    if photo.format not in _UPRIGHT:
+        turn = exif.orientation(photo.exif) or exif.xmp_orientation(photo.xmp)
     pixels = exif.upright(photo.pixels, turn)
     channels = 1 if pixels.ndim == 2 or pixels.shape[2] <= 2 else 3
     icc = only_for(photo.icc, channels)

@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 from cepstro.errors import ReadError
 from cepstro.photo import exif
 from cepstro.photo.colour import cmyk_to_rgb, lab_to_rgb
+from cepstro.photo.depth import full_range, unpremultiplied
 from cepstro.photo.limits import Limit
 from cepstro.photo.model import Photo
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_ICC, _XMP, _DNG, _MAX_SAMPLE = 34675, 700, 50706, 281
-_MAX_TAGS = 4096
+_ICC, _XMP, _DNG = 34675, 700, 50706
+_PLACED = (exif.ORIENTATION, exif.X_RESOLUTION, exif.Y_RESOLUTION, exif.RESOLUTION_UNIT)
+_ASSOCIATED = 1  # of extra samples: alpha that the colours are multiplied with
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB, _ICC_LAB, _CFA, _LINEAR_RAW = (
     0, 1, 2, 3, 5, 6, 8, 9, 32803, 34892,
 )  # fmt: skip
@@ -87,7 +89,8 @@ def encode(photo: Photo) -> bytes:
     pixels = photo.pixels
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     big = pixels.nbytes > 3.9e9
-    parts = exif.split(photo.exif) if photo.exif and not big else None
+    ifd = exif.first_directory(photo.exif) if photo.exif and not big else None
+    parts = exif.gathered(photo.exif, ifd) if photo.exif and ifd else None
     tags: list[tuple[int, int, int, Any, bool]] = [(274, 3, 1, 1, True)]
     if photo.xmp:
         tags.append((_XMP, 1, len(photo.xmp), photo.xmp, True))
@@ -163,11 +166,7 @@ def _full_range(pixels: NDArray[Any], bits: int, tiff: Any) -> NDArray[Any]:
     if kind == "b":
         return pixels.astype(np.uint8) * np.uint8(255)
     if kind == "u" and pixels.dtype.itemsize <= 4:
-        room = 8 * pixels.dtype.itemsize
-        if bits >= room or tiff.photometric == _PALETTE:
-            return pixels
-        scale = ((1 << room) - 1) / ((1 << bits) - 1)
-        return np.rint(pixels * scale).astype(pixels.dtype)
+        return pixels if tiff.photometric == _PALETTE else full_range(pixels, bits)
     if kind == "i" and pixels.dtype.itemsize <= 4:
         top = np.iinfo(pixels.dtype).max
         wide = np.float64 if pixels.dtype.itemsize == 4 else np.float32
@@ -180,7 +179,7 @@ def _full_range(pixels: NDArray[Any], bits: int, tiff: Any) -> NDArray[Any]:
 
 def _to_rgb(pixels: NDArray[Any], tiff: Any, icc: bytes | None) -> tuple[NDArray[Any], bool]:
     """Grey or RGB pixels with at most one alpha, and whether the profile still belongs to them."""
-    photometric = int(tiff.photometric)
+    photometric = int(tiff.photometric) if 262 in tiff.tags else _BLACK_IS_ZERO
     if photometric == _PALETTE:
         if tiff.colormap is None or pixels.ndim != 2:
             raise ReadError("its palette is missing")
@@ -205,6 +204,8 @@ def _to_rgb(pixels: NDArray[Any], tiff: Any, icc: bytes | None) -> tuple[NDArray
     elif photometric not in (_BLACK_IS_ZERO, _RGB, _YCBCR):
         raise ReadError(f"its colour model {photometric} is not read; convert it to RGB")
     if alpha is not None:
+        if int(tiff.extrasamples[0]) == _ASSOCIATED:
+            colour = unpremultiplied(colour, alpha)
         return np.concatenate([colour, alpha[..., None]], axis=2), own
     return (colour[..., 0] if colours == 1 else colour), own
 
@@ -239,15 +240,7 @@ def _exif_block(data: bytes, tiff: Any, order: str) -> bytes:
     ifd = exif.directory(data, tiff.offset, order)
     if ifd is None:
         return b""
-    keep = {*exif.CAPTIONS, exif.ORIENTATION, exif.X_RESOLUTION, exif.Y_RESOLUTION,
-            exif.RESOLUTION_UNIT}  # fmt: skip
-    parts = exif.Builder(order, {t: e for t, e in ifd.entries.items() if t in keep})
-    for tag, target in _inner(parts):
-        start = ifd.number(tag)
-        inner = exif.directory(data, int(start), order) if start else None
-        if inner:
-            target.update({t: e for t, e in inner.entries.items() if t != exif.INTEROP_IFD})
-    return parts.block()
+    return exif.gathered(data, ifd, (*exif.CAPTIONS, *_PLACED)).block()
 
 
 def _small_block(tiff: Any, order: str) -> bytes:

@@ -1,14 +1,15 @@
 """write(): a Photo or array becomes a file, of the kind that OUT's name ends in.
 
-What the kind can hold is kept; depth is lowered where it must be (16 bit to JPEG's 8), but a
-transparent picture is never flattened behind anyone's back: kinds without alpha refuse it.
+What the kind can hold is kept. Depth is lowered where it must be (16 bit to JPEG's 8); colours that
+a kind cannot describe become sRGB. A transparent picture is never flattened behind anyone's back:
+kinds without alpha refuse it.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cepstro.errors import WriteError
+from cepstro.icc import ToneCurve, is_srgb
 from cepstro.light import split_alpha
-from cepstro.photo import jpeg, png, tiff, webp
-from cepstro.photo.colour import only_for
+from cepstro.photo import avif, heif, jpeg, jxl, npy, png, pnm, simple, tiff, webp
+from cepstro.photo.colour import linear_profile, only_for, to_srgb
+from cepstro.photo.depth import as_float, requantised
 from cepstro.photo.model import Photo, check_finite
 from cepstro.photo.saving import check_output, safe_name, save
 
-KINDS = {
-    ".jpg": "jpeg", ".jpeg": "jpeg", ".jpe": "jpeg", ".jfif": "jpeg", ".png": "png",
-    ".tif": "tiff", ".tiff": "tiff", ".webp": "webp",
-}  # fmt: skip
-_NO_ALPHA = ("jpeg",)
+_ANY = ("uint8", "uint16", "uint32", "float16", "float32", "float64")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a kind of file can hold, and the function that makes it."""
+
+    name: str
+    endings: tuple[str, ...]
+    encode: Callable[..., bytes]
+    dtypes: tuple[str, ...] = ("uint8",)
+    alpha: bool = True
+    grey: bool = True
+    icc: bool = True
+    quality: bool = False
+
+
+KINDS = (
+    Kind("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), jpeg.encode, alpha=False, quality=True),
+    Kind("PNG", (".png",), png.encode, ("uint8", "uint16")),
+    Kind("TIFF", (".tif", ".tiff"), tiff.encode, _ANY),
+    Kind("WebP", (".webp",), webp.encode, grey=False, quality=True),
+    Kind("AVIF", (".avif",), avif.encode, quality=True),
+    Kind("HEIC", (".heic", ".heif"), heif.encode, ("uint8", "uint16"), quality=True),
+    Kind("JPEG XL", (".jxl",), jxl.encode, ("uint8", "uint16", "float32"), icc=False, quality=True),
+    Kind("BMP", (".bmp",), simple.encode_bmp, alpha=False, icc=False),
+    Kind("PNM", (".pnm", ".ppm", ".pgm"), pnm.encode, ("uint8", "uint16"), alpha=False, icc=False),
+    Kind("PFM", (".pfm",), pnm.encode_floats, ("float32",), alpha=False, icc=False),
+    Kind("NumPy", (".npy",), npy.encode, _ANY, icc=False),
+)
+_BARE = ("PFM", "NumPy")  # numbers rather than pictures: no colours to keep true
 
 
 def write(
@@ -45,8 +74,8 @@ def write(
     image : Photo or array
         A Photo's metadata are written too.
     quality : int, optional
-        1 to 100 for JPEG, WebP ...; without it a photo from a JPEG gets its own tables, and others
-        95.
+        1 to 100, for kinds that lose something. Without it a photo from a JPEG gets its own
+        tables, other JPEG and WebP files 95, AVIF and HEIC 90, and JPEG XL loses nothing.
     overwrite : bool
         Allow OUT to be the file that the Photo was read from.
 
@@ -56,6 +85,8 @@ def write(
         If OUT cannot or must not be written, or its kind cannot hold the picture.
     UnsuitableImageError
         If a kind of whole numbers is to hold NaN or infinity.
+    MissingExtraError
+        If writing the kind takes a package that is not installed.
     """
     if quality is not None and not 1 <= quality <= 100:
         raise ValueError(f"quality must be 1 to 100, got {quality}")
@@ -67,15 +98,17 @@ def write(
 def encode(photo: Photo, out: Path, *, quality: int | None = None) -> bytes:
     """Return the bytes of a Photo as the kind of file that `out` ends in."""
     kind = kind_of(out)
-    photo = _fitted(photo, kind, out)
-    lossy: dict[str, Callable[..., bytes]] = {"jpeg": jpeg.encode, "webp": webp.encode}
-    if kind in lossy:
-        return lossy[kind](photo, quality=quality)
-    plain: dict[str, Callable[[Photo], bytes]] = {"png": png.encode, "tiff": tiff.encode}
-    return plain[kind](photo)
+    fitted = _fitted(photo, kind, safe_name(out))
+    if out.suffix.lower() in (".pgm", ".ppm") and (fitted.pixels.ndim == 2) != (
+        out.suffix.lower() == ".pgm"
+    ):
+        raise WriteError(f"{safe_name(out)}: .pgm is for grey and .ppm for colour; .pnm takes both")
+    if kind.quality:
+        return kind.encode(fitted, quality=quality)
+    return kind.encode(fitted)
 
 
-def kind_of(out: Path) -> str:
+def kind_of(out: Path) -> Kind:
     """Return the kind of file that a name asks for.
 
     Raises
@@ -83,37 +116,52 @@ def kind_of(out: Path) -> str:
     WriteError
         For endings that are not written.
     """
-    kind = KINDS.get(out.suffix.lower())
-    if kind is None:
-        raise WriteError(
-            f"{safe_name(out)} has no ending that can be written; use one of {', '.join(KINDS)}"
-        )
-    return kind
+    ending = out.suffix.lower()
+    for kind in KINDS:
+        if ending in kind.endings:
+            return kind
+    known = ", ".join(ending for kind in KINDS for ending in kind.endings)
+    raise WriteError(f"{safe_name(out)} has no ending that can be written; use one of {known}")
 
 
-def _fitted(photo: Photo, kind: str, out: Path) -> Photo:
-    """Return the photo with pixels and profile that the kind can hold."""
-    pixels = photo.pixels
-    colour, alpha = split_alpha(pixels)
-    if kind in _NO_ALPHA and alpha is not None:
+def _fitted(photo: Photo, kind: Kind, name: str) -> Photo:
+    """Return the photo with pixels, light and profile that the kind can hold."""
+    colour, alpha = split_alpha(photo.pixels)
+    if alpha is not None and not kind.alpha:
         if not _opaque(alpha):
             raise WriteError(
-                f"{safe_name(out)} cannot hold transparency; "
+                f"{name}: {kind.name} cannot hold transparency; "
                 "name a file ending in .png, .tif or .webp"
             )
-        pixels = colour
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[..., 0]
-    if kind == "webp" and (pixels.ndim == 2 or pixels.shape[2] == 2):
-        grey, alpha = split_alpha(pixels)
-        grey = grey[..., 0] if grey.ndim == 3 else grey
-        pixels = np.stack([grey] * 3 + ([alpha] if alpha is not None else []), axis=-1)
-    channels = 1 if pixels.ndim == 2 or pixels.shape[2] <= 2 else 3
-    return replace(
-        photo,
-        pixels=_as_dtype(pixels, kind),
-        icc=only_for(photo.icc, channels),
-    )
+        alpha = None
+    if colour.ndim == 3 and colour.shape[2] == 1:
+        colour = colour[..., 0]
+    dtype = _nearest(colour.dtype, kind)
+    icc = only_for(photo.icc, 1 if colour.ndim == 2 else 3)
+    light = photo.light
+    if kind.name not in _BARE:
+        if light == "linear" and icc is None and kind.icc and dtype != np.uint8:
+            icc = linear_profile(1 if colour.ndim == 2 else 3)
+        elif _needs_srgb(replace(photo, icc=icc), kind, dtype):
+            check_finite(colour)
+            colour, light, icc = to_srgb(colour, light, icc, dtype), "srgb", None
+    colour = _converted(colour, dtype)
+    if colour.ndim == 2 and not kind.grey:
+        colour = np.repeat(colour[..., None], 3, axis=2)
+        icc = None
+    if alpha is not None:
+        colour = np.dstack([colour, _converted(alpha, dtype)])
+    return replace(photo, pixels=colour, icc=icc if kind.icc else None, light=light)
+
+
+def _needs_srgb(photo: Photo, kind: Kind, dtype: np.dtype[Any]) -> bool:
+    """Whether the file could not say, or not hold well, how its pixels encode light and colour."""
+    if photo.light == "linear" and dtype == np.uint8:  # 8 bit are too few for linear shadows
+        return True
+    if photo.icc is not None:
+        return not (kind.icc or is_srgb(photo.icc))
+    gamma = isinstance(photo.light, ToneCurve) and png.exponent(photo.light) is not None
+    return photo.light != "srgb" and not (kind.name == "PNG" and gamma)
 
 
 def _opaque(alpha: NDArray[Any]) -> bool:
@@ -121,27 +169,18 @@ def _opaque(alpha: NDArray[Any]) -> bool:
     return bool((alpha >= top).all())
 
 
-def _as_dtype(pixels: NDArray[Any], kind: str) -> NDArray[Any]:
-    """Values at the depth nearest to their own that the kind knows."""
-    if pixels.dtype == bool:
-        return pixels.astype(np.uint8) * np.uint8(255)
-    if kind == "tiff":
-        return pixels
-    deep = kind == "png" and pixels.dtype != np.uint8
-    wanted = np.dtype(np.uint16 if deep else np.uint8)
-    return requantised(pixels, wanted)
+def _nearest(dtype: np.dtype[Any], kind: Kind) -> np.dtype[Any]:
+    """Return the dtype of the kind that loses least."""
+    if dtype.name in kind.dtypes:
+        return dtype
+    if dtype.kind == "b":
+        return np.dtype(kind.dtypes[0])
+    floats = [name for name in kind.dtypes if name.startswith("float")]
+    whole = [name for name in kind.dtypes if name.startswith("uint")]
+    return np.dtype(floats[-1] if floats and (dtype.kind == "f" or not whole) else whole[-1])
 
 
-def requantised(pixels: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return encoded values in another unsigned integer dtype: rounded, floats clipped to 0..1."""
-    if pixels.dtype == dtype:
-        return pixels
-    top = float(np.iinfo(dtype).max)
-    if pixels.dtype.kind == "f":
-        check_finite(pixels)
-        values = pixels.astype(np.float32) if pixels.dtype.itemsize < 4 else pixels
-        whole: NDArray[Any] = np.rint(np.clip(values, 0, 1) * values.dtype.type(top)).astype(dtype)
-        return whole
-    scale = top / float(np.iinfo(pixels.dtype).max)
-    scaled: NDArray[Any] = np.rint(pixels * np.float64(scale)).astype(dtype)
-    return scaled
+def _converted(pixels: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    if dtype.kind == "f":
+        return as_float(pixels).astype(dtype, copy=False)
+    return requantised(pixels, dtype)
