@@ -63,6 +63,14 @@ def analyze(
     image: opt.Image,
     as_json: opt.Json = False,
     figure: opt.Figure = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="OUT.html",
+            help="Write one HTML page with verdict, before and after, figures and commands.",
+        ),
+    ] = None,
     psf_out: opt.PsfOut = None,
     region: opt.Region = None,
     channels: Annotated[
@@ -78,7 +86,8 @@ def analyze(
     \b
     Examples:
       cepstro analyze blurry.jpg
-      cepstro analyze blurry.jpg --figure why.png --psf-out blur.json
+      cepstro analyze blurry.jpg --figure why.png --report all.html
+      cepstro analyze blurry.jpg --psf-out blur.json
       cepstro analyze blurry.jpg --region 200,150,800,600 --json
 
     Exit status 3 means that the photo was analysed and shows no defocus.
@@ -87,7 +96,7 @@ def analyze(
     from cepstro.figures import words
     from cepstro.photo import safe_name
 
-    files.check_outputs(figure, psf_out, inputs=(image,))
+    files.check_outputs(figure, report, psf_out, inputs=(image,))
     if figure is not None:
         from cepstro.figures import check_format
 
@@ -98,6 +107,8 @@ def analyze(
         from cepstro.figures import analysis_figure, save
 
         save(analysis_figure(photo, result, title=image.name, region=region), figure)
+    if report is not None:
+        files.write_report(report, photo, result, image, region)
     if psf_out is not None and result.psf is None:
         typer.echo(f"No blur was found, so {safe_name(psf_out)} was not written.", err=True)
     elif psf_out is not None:

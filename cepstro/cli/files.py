@@ -3,7 +3,10 @@
 import json
 from pathlib import Path
 
+from cepstro.analysis import Analysis
+from cepstro.cli.progress import Progress
 from cepstro.errors import WriteError
+from cepstro.photo import Photo
 from cepstro.photo.saving import check_output, safe_name, save
 from cepstro.photo.writing import kind_of
 from cepstro.psf import PSF, psf_to_dict
@@ -29,6 +32,26 @@ def check_outputs(
         if check_output(path, *inputs).absolute() in seen:
             raise WriteError(f"{safe_name(path)} is named for two different outputs")
         seen.append(path.absolute())
+
+
+def write_report(
+    out: Path,
+    photo: Photo,
+    analysis: Analysis,
+    image: Path,
+    region: tuple[int, int, int, int] | None,
+) -> None:
+    """Write the HTML report, with the photo deblurred where its blur is known."""
+    from cepstro import deblur
+    from cepstro.figures import report_html
+
+    sharp = None
+    if analysis.psf is not None:
+        with Progress("deblurring for the report") as progress:
+            error = analysis.diameter_error or 0.0
+            sharp = deblur(photo, analysis.psf, diameter_error=error, progress=progress)
+    text = report_html(photo, analysis, sharp=sharp, name=str(image), region=region)
+    save(out, text.encode())
 
 
 def write_psf(path: Path, psf: PSF) -> None:

@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "analysis_page": ["analysis_figure"],
         "comparison": ["comparison_figure"],
         "picture": ["cepstrum_picture"],
+        "report": ["report_html"],
         "style": ["DARK", "LIGHT", "Theme", "check_format", "save"],
     },
 )

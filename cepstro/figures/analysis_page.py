@@ -33,7 +33,7 @@ def analysis_figure(
     figure.text(
         0.03,
         0.965,
-        headline(analysis),
+        headline(analysis, advise=False),
         fontsize=TITLE,
         fontweight="bold",
         color=theme.ink,
@@ -63,5 +63,6 @@ def analysis_figure(
 
 
 def _reasons(analysis: Analysis) -> str:
-    """Say the reason, and what a person should know besides."""
-    return " ".join(map(sentence, (analysis.reason, *analysis.warnings)))
+    """Say the confidence, the reason, and what a person should know besides."""
+    sure = f"Confidence {100 * analysis.confidence:.0f} %."
+    return " ".join([sure, *map(sentence, (analysis.reason, *analysis.warnings))])

@@ -25,29 +25,37 @@ def comparison_figure(
     *,
     crop: Box | None = None,
     residual: NDArray[np.floating] | None = None,
+    whole: bool = True,
     theme: Theme = LIGHT,
 ) -> Figure:
-    """Draw two pictures of one size: whole, and magnified where the first has most detail.
+    """Draw two pictures of one size: whole, and enlarged where the first has most detail.
 
     Parameters
     ----------
     before, after : Photo or array
         Pictures of equal height and width.
     crop : (x, y, width, height), optional
-        The part to magnify, px; chosen by `liveliest` when not given.
+        The part to enlarge, px; chosen by `liveliest` when not given.
     residual : H x W float array, optional
         What the model does not explain (photo minus re-blurred result, encoded units 0..1); drawn
         as a third column on a scale of +-3 of its standard deviations.
+    whole : bool
+        Show the whole pictures above their enlarged parts.
     """
     pictures = {"Before": unpack(before)[0], "After": unpack(after)[0]}
+    if residual is not None:
+        limit = 3 * float(np.std(residual)) or 1.0
+        title = f"Left over, black to white {-limit:+.3f} to {limit:+.3f}"
+        pictures[title] = np.clip(0.5 + residual / (2 * limit), 0, 1).astype(np.float32)
     height, width = pictures["Before"].shape[:2]
     x, y, w, h = crop or liveliest(pictures["Before"])
-    columns = 2 if residual is None else 3
-    figure = page(5.6 * columns, 5.6 * height / width + 5.6 * h / w + 1.0, theme)
+    shapes = [height / width, h / w] if whole else [h / w]
+    heights = [min(max(shape, 0.2), 2.0) for shape in shapes]  # strips are not drawn to their end
+    figure = page(5.6 * len(pictures), sum(5.6 * part + 0.5 for part in heights), theme)
     grid = figure.add_gridspec(
-        2,
-        columns,
-        height_ratios=[height / width, h / w],
+        len(heights),
+        len(pictures),
+        height_ratios=heights,
         left=0.015,
         right=0.985,
         bottom=0.015,
@@ -56,18 +64,12 @@ def comparison_figure(
         hspace=0.12,
     )
     for column, (title, pixels) in enumerate(pictures.items()):
-        whole = figure.add_subplot(grid[0, column])
-        draw_picture(whole, pixels, title=title, region=(x, y, w, h), theme=theme)
-        part = figure.add_subplot(grid[1, column])
-        enlarged = f"{title}, {w} x {h} px enlarged"
-        draw_picture(part, pixels[y : y + h, x : x + w], title=enlarged, theme=theme)
-    if residual is not None:
-        limit = 3 * float(np.std(residual)) or 1.0
-        shown = np.clip(0.5 + residual / (2 * limit), 0, 1).astype(np.float32)
-        title = f"Left over, black to white {-limit:+.3f} to {limit:+.3f}"
-        draw_picture(figure.add_subplot(grid[0, 2]), shown, title=title, theme=theme)
-        part = figure.add_subplot(grid[1, 2])
-        draw_picture(part, shown[y : y + h, x : x + w], title="Left over, enlarged", theme=theme)
+        if whole:
+            axes = figure.add_subplot(grid[0, column])
+            draw_picture(axes, pixels, title=title, region=(x, y, w, h), theme=theme)
+        axes = figure.add_subplot(grid[-1, column])
+        enlarged = f"{title.partition(',')[0]}, {w} x {h} px enlarged"
+        draw_picture(axes, pixels[y : y + h, x : x + w], title=enlarged, theme=theme)
     return figure
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cepstro import PSF, Analysis
 
 _THUMBNAIL = 700  # px of the longer side of pictures in figures
+_SAME = 0.05  # candidates this near to the found diameter (ln) are not others
 
 
 def draw_picture(
@@ -77,6 +78,7 @@ def draw_cepstrum(axes: Axes, analysis: Analysis, *, theme: Theme = LIGHT) -> Ax
         title = "Its cepstrum: two dark spots"
     plot_axes(axes, theme, title=title, x="quefrency, px", y="quefrency, px")
     axes.grid(False)
+    axes.locator_params(integer=True, nbins=7)
     return axes
 
 
@@ -121,10 +123,9 @@ def draw_profile(axes: Axes, analysis: Analysis, *, theme: Theme = LIGHT) -> Axe
     profile = analysis.profile
     found = analysis.diameter
     quefrency, mean, scatter = profile.quefrency, profile.mean, profile.scatter
-    last = float(quefrency[-1])
+    first, last = 4.0, min(100.0, float(quefrency[-1]))
     if found is not None:
-        last = min(last, 2.6 * found)
-    first = max(2.0, 0.3 * found if found is not None else 2.0)
+        first, last = max(2.0, 0.3 * found), min(float(quefrency[-1]), 2.6 * found)
     seen = (quefrency >= first) & (quefrency <= last)
     axes.fill_between(
         quefrency[seen],
@@ -138,22 +139,26 @@ def draw_profile(axes: Axes, analysis: Analysis, *, theme: Theme = LIGHT) -> Axe
     axes.plot(quefrency[seen], mean[seen], color=theme.data, linewidth=1.8, label="mean")
     if found is not None:
         axes.axvline(
-            found, color=theme.mark, linewidth=1.8, linestyle="--", label=f"D = {found:.1f} px"
+            found,
+            color=theme.mark,
+            linewidth=1.8,
+            linestyle="--",
+            label=f"found: D = {found:.1f} px",
         )
-    for number, candidate in enumerate(analysis.candidates[:3]):
-        if first < candidate.diameter < last:
+    label: str | None = "other candidates"
+    for candidate in analysis.candidates[:3]:
+        distinct = found is None or abs(np.log(candidate.diameter / found)) > _SAME
+        if distinct and first < candidate.diameter < last:
             axes.axvline(
-                candidate.diameter,
-                color=theme.quiet,
-                linewidth=1.2,
-                linestyle=":",
-                label="other candidates" if number == 0 else None,
+                candidate.diameter, color=theme.quiet, linewidth=1.2, linestyle=":", label=label
             )
-    plot_axes(
-        axes, theme, title="The ring, averaged around circles", x="quefrency, px", y="cepstrum"
-    )
+            label = None
+    title = "No ring stands out" if found is None else "The ring, averaged around circles"
+    if analysis.verdict == "motion":
+        title = "The cepstrum, averaged around circles"
+    plot_axes(axes, theme, title=title, x="quefrency, px", y="cepstrum")
     axes.set_xlim(first, last)
-    legend(axes, theme, loc="lower right")
+    legend(axes, theme, loc="upper right")
     return axes
 
 
@@ -174,6 +179,9 @@ def draw_spectrum(axes: Axes, analysis: Analysis, *, theme: Theme = LIGHT) -> Ax
         linewidth=0,
     )
     axes.plot(frequency[seen], power[seen], color=theme.data, linewidth=1.8, label="the photo")
+    if radial.noise is not None:
+        floor = decibel * (radial.noise - level)
+        axes.axhline(floor, color=theme.quiet, linewidth=1.2, linestyle=":", label="noise floor")
     low, high = radial.band
     fitted = (frequency >= low) & (frequency <= high)
     if radial.model is not None and fitted.any():
@@ -198,7 +206,7 @@ def draw_spectrum(axes: Axes, analysis: Analysis, *, theme: Theme = LIGHT) -> Ax
     plot_axes(
         axes,
         theme,
-        title="Its spectrum ripples with spacing 1/D",
+        title="Its spectrum" if radial.model is None else "Its spectrum ripples with spacing 1/D",
         x="frequency, cycles/px",
         y="power, dB",
     )
@@ -223,6 +231,7 @@ def draw_kernel(
     axes.imshow(kernel, cmap="gray", extent=(-half, half, half, -half), interpolation="nearest")
     plot_axes(axes, theme, title=title, x="px", y="px")
     axes.grid(False)
+    axes.locator_params(integer=True, nbins=7)
     return axes
 
 

@@ -1,12 +1,13 @@
 """What `cepstro analyze` says to a person: a sentence, the numbers, and what to do next."""
 
+import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
 from cepstro.photo.saving import safe_name
 
 if TYPE_CHECKING:
-    from cepstro import Analysis
+    from cepstro import PSF, Analysis
 
 SURE = 0.8  # confidence from which the sentence states the finding without "probably"
 
@@ -34,7 +35,7 @@ def headline(analysis: "Analysis", *, advise: bool = True) -> str:
 def report(analysis: "Analysis", image: str) -> str:
     """Say all that `cepstro analyze IMAGE` prints."""
     lines = [headline(analysis), ""]
-    lines += [f"  {name:<12} {value}" for name, value in _numbers(analysis)]
+    lines += [f"  {name:<12} {value}" for name, value in numbers(analysis)]
     lines += ["", f"Why: {sentence(analysis.reason)}"]
     lines += [f"Mind: {sentence(warning)}" for warning in analysis.warnings]
     lines += ["", *_next(analysis, image)]
@@ -49,6 +50,11 @@ def sentence(text: str) -> str:
     """
     text = text.strip()
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def short(psf: "PSF") -> str:
+    """Write a PSF in its text form with numbers to a thousandth."""
+    return re.sub(r"\d+\.\d{4,}", lambda number: f"{float(number[0]):.3f}", str(psf))
 
 
 def measured(value: float, error: float | None) -> str:
@@ -75,14 +81,15 @@ def _shape(analysis: "Analysis") -> str:
     return f"a disk {size}"
 
 
-def _numbers(analysis: "Analysis") -> list[tuple[str, str]]:
+def numbers(analysis: "Analysis") -> list[tuple[str, str]]:
+    """Say the numbers of an analysis, each with its name and unit."""
     rows = []
     if analysis.diameter is not None:
         name = "length" if analysis.verdict == "motion" else "diameter"
         rows.append((name, f"{measured(analysis.diameter, analysis.diameter_error)} px"))
     rows.append(("confidence", f"{100 * analysis.confidence:.0f} %"))
     if analysis.psf is not None:
-        rows.append(("blur", f"{analysis.psf}   (for --psf)"))
+        rows.append(("blur", f"{short(analysis.psf)}   (for --psf)"))
     rows.append(("noise", f"{analysis.noise:.4f} of 1   ({255 * analysis.noise:.1f} of 255)"))
     rows.append(("NSR", f"{analysis.nsr:.2g}   (for -n)"))
     return rows
