@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.psf import PSF, Disk, Gaussian, Polygon, Ring
+from cepstro.psf import PSF, Disk, Gaussian, Motion, Polygon, Ring
 from cepstro.radial import PolarSpectrum
 
 RINGS = 6.0  # zeros of the transfer function that take part in a fit
@@ -27,6 +27,7 @@ _LOWEST = 0.3  # lowest frequency that takes part, in units of 1 / diameter
 _HIGHEST = 0.7  # cycles/px, near the corner of the frequency plane
 _TREND = 3  # parameters of a sector's trend
 _STEPS = 40
+_SIGMAS = (0.03, 0.12, 0.25)  # Gaussians that a fit without rings starts from, in diameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,13 @@ def fit_model(
     return problem.result(state, band)
 
 
+def smooth_fit(data: PolarSpectrum, diameter: float, band: NDArray[np.bool_]) -> Fit:
+    """Fit what has no rings in a band: the best Gaussian from several starts."""
+    starts = [((part * diameter) ** 2,) for part in _SIGMAS]
+    fits = [fit_model(data, gaussian_family(), start, band) for start in starts]
+    return min(fits, key=lambda fit: fit.cost)
+
+
 @dataclass(slots=True, eq=False)
 class _State:
     """One point of the search, with what the next step needs."""
@@ -218,8 +226,8 @@ class _Problem:
         family: Family,
     ) -> None:
         self.data, self.columns, self.y, self.weight, self.family = data, columns, y, weight, family
-        log_rho = np.log(data.frequency[columns])
-        log_rho = log_rho - log_rho.mean()
+        log_rho = np.log(data.distance[:, columns])
+        log_rho = log_rho - log_rho[weight > 0].mean()
         self.basis = np.stack([log_rho**power for power in range(_TREND)], axis=1)
 
     def power(self, shape: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -230,7 +238,7 @@ class _Problem:
         self, shape: NDArray[np.float64], floors: NDArray[np.float64], trend: NDArray[np.float64]
     ) -> _State:
         power = self.power(shape)
-        scene = np.exp(np.clip(trend @ self.basis.T, -60, 60))
+        scene = np.exp(np.clip((trend[:, None, :] @ self.basis)[:, 0], -60, 60))
         total = scene * (power + np.exp(floors[0])) + np.exp(floors[1])
         residual = self.y - np.log(total)
         cost = float(np.sum(self.weight * residual**2))
@@ -240,8 +248,9 @@ class _Problem:
         power = self.power(shape)
         target = self.y - np.log(power + 0.02)
         weight = self.weight * (power + 0.02)
-        left = np.einsum("sk,kp,kq->spq", weight, self.basis, self.basis)
-        right = np.einsum("sk,kp,sk->sp", weight, self.basis, target)
+        weighted = self.basis * weight[:, None, :]
+        left = weighted @ self.basis.transpose(0, 2, 1)
+        right = (weighted @ target[..., None])[..., 0]
         left += 1e-6 * np.eye(_TREND)
         trend = np.linalg.solve(left, right[..., None])[..., 0]
         return self.evaluate(shape, np.array([np.log(1e-3), log_noise]), trend)
@@ -261,13 +270,13 @@ class _Problem:
         columns.append(np.exp(state.floors[1]) / state.total)
         shared = np.stack(columns)  # (g, sectors, columns)
         slope = 1 - np.exp(state.floors[1]) / state.total  # d y / d t_s
-        weighted = shared * self.weight
-        matrix = np.einsum("gsk,hsk->gh", weighted, shared)
-        vector = np.einsum("gsk,sk->g", weighted, state.residual)
-        cross = np.einsum("gsk,sk,kp->sgp", weighted, slope, self.basis)
-        inner = self.weight * slope
-        block = np.einsum("sk,kp,kq->spq", inner * slope, self.basis, self.basis)
-        block_vector = np.einsum("sk,sk,kp->sp", inner, state.residual, self.basis)
+        flat = (shared * self.weight).reshape(len(shared), -1)
+        matrix = flat @ shared.reshape(len(shared), -1).T
+        vector = flat @ state.residual.ravel()
+        inner = self.basis * (self.weight * slope)[:, None, :]
+        cross = shared.transpose(1, 0, 2) @ inner.transpose(0, 2, 1)
+        block = (inner * slope[:, None, :]) @ self.basis.transpose(0, 2, 1)
+        block_vector = (inner @ state.residual[..., None])[..., 0]
         return matrix, vector, cross, block, block_vector
 
     def step(
@@ -279,8 +288,8 @@ class _Problem:
             damped, np.concatenate([cross.transpose(0, 2, 1), block_vector[..., None]], axis=2)
         )
         schur = matrix + damping * np.diag(np.diag(matrix)) + 1e-9 * np.eye(len(matrix))
-        schur = schur - np.einsum("sgp,sph->gh", cross, solved[..., :-1])
-        change = np.linalg.solve(schur, vector - np.einsum("sgp,sp->g", cross, solved[..., -1]))
+        schur = schur - (cross @ solved[..., :-1]).sum(axis=0)
+        change = np.linalg.solve(schur, vector - (cross @ solved[..., -1:]).sum(axis=0)[:, 0])
         trend = state.trend + solved[..., -1] - solved[..., :-1] @ change
         free = len(state.shape)
         reach = np.array(self.family.widest)
@@ -297,7 +306,7 @@ class _Problem:
     def result(self, state: _State, band: NDArray[np.bool_]) -> Fit:
         matrix, _, cross, block, _ = self.normal(state)
         solved = np.linalg.solve(block + 1e-6 * np.eye(_TREND), cross.transpose(0, 2, 1))
-        information = matrix - np.einsum("sgp,sph->gh", cross, solved)
+        information = matrix - (cross @ solved).sum(axis=0)
         cells = int(np.count_nonzero(self.weight))
         size = len(state.shape) + 2 + state.trend.size
         scatter = state.cost / max(1, cells - size)
@@ -334,9 +343,13 @@ def smeared_power(psf: PSF, data: PolarSpectrum, columns: NDArray[np.intp]) -> N
     """
     rho = data.frequency[columns]
     around = rho + data.resolution * np.array([[-1.0], [0.0], [1.0]])
+    power: NDArray[np.float64]
+    if isinstance(psf, Motion):  # its data are strips along the motion
+        power = psf.transfer(np.zeros_like(around), around) ** 2
+        return ((power[0] + 4 * power[1] + power[2]) / 6)[None, :]
     radial = getattr(psf, "radial", None)
     if radial is not None:
-        power: NDArray[np.float64] = np.abs(radial(np.abs(around))) ** 2
+        power = np.abs(radial(np.abs(around))) ** 2
         return ((power[0] + 4 * power[1] + power[2]) / 6)[None, :]
     sectors = data.count.shape[0]
     fine = 5  # directions within a sector

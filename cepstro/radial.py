@@ -52,7 +52,9 @@ class PolarSpectrum:
     count : (sectors, m) float64
         Independent frequencies in the cell.
     frequency : (m,) float64
-        Distance from the origin, cycles/px.
+        Distance from the origin, cycles/px; in strips, the distance along the motion.
+    distance : (sectors, m) float64
+        Distance of each cell from the origin, cycles/px: what the scene's trend depends on.
     resolution : float
         Frequency step of the spectrum it was made from, cycles/px: 1 / block side.
     """
@@ -60,6 +62,7 @@ class PolarSpectrum:
     log_power: NDArray[np.float64]
     count: NDArray[np.float64]
     frequency: NDArray[np.float64]
+    distance: NDArray[np.float64]
     resolution: float
 
 
@@ -108,7 +111,8 @@ def polar_spectrum(
     cell, count, frequency = _cells(n, step, sectors)
     log_power = np.log(np.maximum(spectrum.power, np.float32(1e-30)))
     total = np.bincount(cell, log_power.ravel(), minlength=count.size + 1)[:-1].reshape(count.shape)
-    return PolarSpectrum(total / np.maximum(count, 1), count, frequency, 1 / n)
+    distance = np.broadcast_to(np.maximum(frequency, 1 / n), count.shape)
+    return PolarSpectrum(total / np.maximum(count, 1), count, frequency, distance, 1 / n)
 
 
 def on_circle(

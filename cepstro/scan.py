@@ -1,12 +1,15 @@
-"""Diameters worth a fit: the ripples of every disk and ring matched with the polar log spectrum.
+"""Diameters worth a fit: the ripples of disks and rings matched with the polar log spectrum.
 
 For each trial diameter the template ln(|H|**2 + f) is compared with the data in the band of its own
-first rings, after both have lost the smooth trend of every direction (quadratic in ln rho); the
-correlation is the candidate's strength. It sees all rings at once, and only those that a photo still
-holds.
+first rings, after both have lost the smooth trend of every direction; the correlation is the
+candidate's strength. All rings count at once, and only those that a photo still holds. Two bands
+look for two kinds of photo: the wide one (trend quadratic in ln rho) for clean data, the inner one,
+ripples only (and one more degree of freedom), for photos of several depths, whose spectrum falls
+steeply and whose far rings are washed out.
 
-Tried on 44 photos a condition, share with the true diameter on top: the whole band at once 0.93 / 0.36
-(8 bit / JPEG 50), the same after subtracting the noise 0.96 / 0.43, each diameter's own band 1.00 / 0.75.
+Tried on 44 photos a condition, share with the true diameter on top: the whole band at once
+0.93 / 0.36 (8 bit / JPEG 50), the same after subtracting the noise 0.96 / 0.43, each diameter's
+own band 1.00 / 0.75.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from cepstro.ring import SMALLEST, Candidate
 
 HOLES = (0.0, 0.35, 0.55, 0.75, 1.0)
 _FLOOR = 0.003  # what fills the zeros of a template, relative
-_BAND = (0.35, 4.7)  # in units of 1 / diameter
+WIDE, INNER = (0.35, 4.7, 3), (0.7, 3.7, 4)  # band in units of 1 / diameter, size of the trend
 _HIGHEST = 0.7  # cycles/px
 _STEP = 0.02  # of the logarithm of the diameter: a tenth of a ring's width at the fifth ring
 _PER_RING = 24  # frequencies kept for each ring of the template
@@ -47,20 +50,25 @@ def scan(
         Longest list wanted for each hole.
     """
     diameters = np.exp(np.arange(np.log(smallest), np.log(largest), _STEP))
-    strength = np.array([match(data, float(diameter)) for diameter in diameters])
-    found = [
-        Candidate(float(diameters[index]), float(strength[index, kind]), hole)
-        for kind, hole in enumerate(HOLES)
-        for index in _peaks(strength[:, kind])[:count]
-    ]
+    found = []
+    for look in (WIDE, INNER):
+        strength = np.array([match(data, float(diameter), look=look) for diameter in diameters])
+        found += [
+            Candidate(float(diameters[index]), float(strength[index, kind]), hole)
+            for kind, hole in enumerate(HOLES)
+            for index in _peaks(strength[:, kind])[:count]
+        ]
     return sorted(found, key=lambda candidate: -candidate.strength)
 
 
-def match(data: PolarSpectrum, diameter: float) -> NDArray[np.float64]:
+def match(
+    data: PolarSpectrum, diameter: float, *, look: tuple[float, float, int] = WIDE
+) -> NDArray[np.float64]:
     """Correlation of the spectrum's ripples with those of a disk or ring, -1..1, one a hole."""
     frequency = data.frequency
-    low = max(_BAND[0] / diameter, 3 * data.resolution)
-    high = min(_HIGHEST, _BAND[1] / diameter)
+    low = max(look[0] / diameter, 3 * data.resolution)
+    high = min(_HIGHEST, look[1] / diameter)
+    size = look[2]
     first, last = np.searchsorted(frequency, (low, high))
     keep = slice(first, last, max(1, int(1 / (frequency[1] * _PER_RING * diameter))))
     rho = frequency[keep]
@@ -71,11 +79,11 @@ def match(data: PolarSpectrum, diameter: float) -> NDArray[np.float64]:
     weighted = weight * data.log_power[:, keep]
     log_rho = np.log(rho)
     log_rho = (log_rho - log_rho.mean()) / log_rho.std()
-    basis = np.stack([np.ones_like(log_rho), log_rho, log_rho**2])
-    products = (basis[:, None] * basis[None, :]).reshape(9, -1)
-    block = (weight @ products.T).reshape(-1, 3, 3) + 1e-9 * np.eye(3)
+    basis = np.stack([log_rho**power for power in range(size)])
+    products = (basis[:, None] * basis[None, :]).reshape(size**2, -1)
+    block = (weight @ products.T).reshape(-1, size, size) + 1e-7 * np.eye(size)
     from_template = (weight @ (template[:, None] * basis[None, :]).reshape(-1, len(rho)).T).reshape(
-        len(weight), len(HOLES), 3
+        len(weight), len(HOLES), size
     )
     from_data = weighted @ basis.T
     trend = np.linalg.solve(block, from_data[..., None])[..., 0]

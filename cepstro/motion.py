@@ -1,0 +1,197 @@
+"""Straight motion blur: two dark spots in the cepstrum, stripes of zeros in the spectrum.
+
+A motion of length L multiplies the spectrum by sinc(L u), u the frequency along the motion, whatever
+the frequency v across it. Its power cepstrum has dark spots at L, 2 L, 3 L ... along the motion;
+candidates from there are compared by the ripples along u of the spectrum averaged in strips of v,
+and the best is fitted like a disk (`cepstro.fit`), the angle by a parabola through the costs.
+
+Tried on 44 photos of motions of 8 to 50 px (noise 1/255, JPEG 90), share of the true spot on top: the
+deepest spot in units of the scatter around its circle 0.57; with its multiples 0.73; the same in the
+cepstrum of the whitened spectrum, weighted by its signal 0.82; the ripples deciding among all 0.95.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cepstro.cepstrum import power_cepstrum, whitened_cepstrum
+from cepstro.fit import Family, Fit, fit_model, smooth_fit
+from cepstro.psf import Motion
+from cepstro.radial import AXIS_BINS, PolarSpectrum
+from cepstro.spectrum import Spectrum
+
+_SHORTEST = 3.5  # px
+_SPOTS = 8  # candidates from each cepstrum
+_RINGS = 4.6  # zeros along the motion that take part
+_ACROSS = 0.35  # cycles/px, the widest v that takes part
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MotionFit:
+    """A motion fitted to a spectrum.
+
+    Attributes
+    ----------
+    length, length_error : float
+        px, and one standard deviation from the curvature of the fit.
+    angle, angle_error : float
+        Degrees counter-clockwise, in -90..90, and the like.
+    evidence : float
+        ln of the ratio of the squared residuals without and with the stripes.
+    fit : Fit
+        The fit along the motion; its `psf` is a `Motion` of angle 0.
+    data : PolarSpectrum
+        What was fitted: strips along the motion.
+    """
+
+    length: float
+    length_error: float
+    angle: float
+    angle_error: float
+    evidence: float
+    fit: Fit
+    data: PolarSpectrum
+
+
+def find_motion(spectrum: Spectrum, *, longest: float) -> MotionFit | None:
+    """Fit the motion whose stripes a spectrum shows most clearly, or None without a candidate.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+    longest : float
+        Longest motion looked for, px.
+
+    References
+    ----------
+    Cannon, IEEE Trans. ASSP 24:58 (1976).
+    """
+    spots: list[tuple[float, float]] = []
+    for cepstrum in (power_cepstrum(spectrum), whitened_cepstrum(spectrum)):
+        for length, angle in _spots(cepstrum, longest):
+            spots += [(length, angle), (length / 2, angle)]
+    spots = [spot for spot in spots if spot[0] >= _SHORTEST]
+    if not spots:
+        return None
+    strength = [_ripples(spectrum, length, angle) for length, angle in spots]
+    length, angle = spots[int(np.argmax(strength))]
+    width = float(np.degrees(0.5 / length))  # half a px at the motion's end
+    cost = np.zeros(3)
+    for _ in range(4):
+        near = [_fit_at(spectrum, length, angle + turn * width) for turn in (-1, 0, 1)]
+        cost = np.array([fit.cost / fit.cells for fit, _ in near])
+        bend = cost[0] - 2 * cost[1] + cost[2]
+        turn = 0.5 * (cost[0] - cost[2]) / bend if bend > 0 else float(np.sign(cost[0] - cost[2]))
+        angle += float(np.clip(turn, -1, 1)) * width
+        length = float(near[1][0].parameters[0])
+        last, width = width, max(width / 2, 0.05)
+    fit, data = _fit_at(spectrum, length, angle)
+    smooth = smooth_fit(data, float(fit.parameters[0]), fit.band)
+    curvature = max(float(bend), 1e-12) / last**2 * fit.cells
+    return MotionFit(
+        length=float(fit.parameters[0]),
+        length_error=float(fit.errors[0]),
+        angle=(angle + 90) % 180 - 90,
+        angle_error=float(np.sqrt(2 * fit.cost / max(1, fit.cells - fit.size) / curvature)),
+        evidence=float(np.log(smooth.cost / fit.cost)),
+        fit=fit,
+        data=data,
+    )
+
+
+def _spots(cepstrum: NDArray[np.float32], longest: float) -> list[tuple[float, float]]:
+    """Lengths and angles of the dark spots that repeat at two and three times their distance."""
+    from scipy.ndimage import maximum_filter
+
+    n = cepstrum.shape[0]
+    m = n // 2 - 2
+    reach = int(min(longest, m))
+    half = cepstrum[n // 2 : n // 2 + m + 1, n // 2 - m : n // 2 + m + 1].astype(np.float64)
+    rows, columns = np.mgrid[0 : m + 1, -m : m + 1]
+    circle = np.rint(np.hypot(rows, columns)).astype(np.intp)
+    count = np.bincount(circle.ravel())
+    mean = np.bincount(circle.ravel(), half.ravel()) / count
+    scatter = np.bincount(circle.ravel(), half.ravel() ** 2) / count - mean**2
+    scatter = np.sqrt(np.maximum(scatter, 1e-20))
+    # One rich direction must not decide alone: depths are cut at 9 times the scatter.
+    depth = np.clip((mean[circle] - half) / scatter[circle], -3, 9)
+    rows, columns = np.mgrid[0 : reach + 1, -reach : reach + 1]
+    score = depth[: reach + 1, m - reach : m + reach + 1].copy()
+    distance = np.hypot(rows, columns)
+    # A multiple lies within (k - 1) / 2 px of k times a whole position; the largest of so many
+    # samples of noise is subtracted.
+    for multiple, size, chance in ((2, 3, 1.2), (3, 5, 1.8)):
+        widened = maximum_filter(depth, size)
+        inside = multiple * distance < m
+        score[inside] += (
+            widened[multiple * rows[inside], multiple * columns[inside] + m] - chance
+        ) / multiple
+    score[(distance < _SHORTEST) | (distance > reach)] = -np.inf
+    found = []
+    for _ in range(_SPOTS):
+        row, column = np.unravel_index(int(np.argmax(score)), score.shape)
+        if not np.isfinite(score[row, column]):
+            break
+        y, x = float(rows[row, column]), float(columns[row, column])
+        found.append((float(np.hypot(y, x)), float(np.degrees(np.arctan2(-y, x)))))
+        score[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] = -np.inf
+    return found
+
+
+def _strips(
+    spectrum: Spectrum, length: float, angle: float, *, across: float, strips: int
+) -> PolarSpectrum:
+    """Mean log power in cells of the frequencies along (columns) and across (rows) a motion."""
+    n = spectrum.side
+    fy = np.fft.fftfreq(n)[:, None]
+    fx = np.fft.rfftfreq(n)[None, :]
+    cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    u = fx * cosine - fy * sine
+    v = (fx * sine + fy * cosine) * np.where(u < 0, -1, 1)
+    u = np.abs(u)
+    step = max(1 / n, 1 / (24 * length))
+    column = np.rint(u / step).astype(np.intp)
+    columns = int(min(0.5, _RINGS / length) / step) + 1
+    row = np.floor((v + across) * (strips / (2 * across))).astype(np.intp)
+    inside = (np.abs(fy) * n > AXIS_BINS) & (np.abs(fx) * n > AXIS_BINS)
+    inside &= (column < columns) & (row >= 0) & (row < strips)
+    cell = (row * columns + column)[inside]
+    size = strips * columns
+
+    def mean(values: NDArray[np.floating]) -> NDArray[np.float64]:
+        total = np.bincount(cell, values[inside], minlength=size).reshape(strips, columns)
+        return total / np.maximum(count, 1)
+
+    count = np.bincount(cell, minlength=size).reshape(strips, columns).astype(np.float64)
+    power = np.log(np.maximum(spectrum.power, np.float32(1e-30)))
+    along = np.sum(mean(u) * count, axis=0) / np.maximum(count.sum(axis=0), 1)
+    distance = np.maximum(mean(np.hypot(u, v)), 1 / n)
+    return PolarSpectrum(mean(power), count, along, distance, 1 / n)
+
+
+def _ripples(spectrum: Spectrum, length: float, angle: float) -> float:
+    """Correlation of the ripples along a direction with those of a motion, -1..1."""
+    data = _strips(spectrum, length, angle, across=0.2, strips=5)
+    columns = data.frequency > 0.35 / length
+    if np.count_nonzero(columns) < 8:
+        return 0.0
+    root = np.sqrt(data.count[:, columns])
+    log_rho = np.log(data.distance[:, columns])
+    log_rho = log_rho - log_rho.mean()
+    basis = np.stack([root * log_rho**power for power in range(3)], axis=2)
+    template = np.log(np.sinc(length * data.frequency[columns]) ** 2 + 0.01) * root
+    both = np.stack([template, data.log_power[:, columns] * root], axis=2)
+    orthogonal, _ = np.linalg.qr(basis)
+    both = both - orthogonal @ (orthogonal.transpose(0, 2, 1) @ both)
+    product = np.einsum("ska,skb->ab", both, both)
+    return float(product[0, 1] / np.sqrt(max(product[0, 0] * product[1, 1], 1e-12)))
+
+
+def _fit_at(spectrum: Spectrum, length: float, angle: float) -> tuple[Fit, PolarSpectrum]:
+    data = _strips(spectrum, length, angle, across=_ACROSS, strips=9)
+    band = (data.frequency > 0.3 / length)[None, :] & (data.count > 0)
+    family = Family("motion", lambda p: Motion(p[0]), (1.5,), (1e4,), (0.05,))
+    return fit_model(data, family, (length,), band), data
