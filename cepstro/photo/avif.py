@@ -6,6 +6,7 @@ Written at 8 bit: neither library takes metadata and deeper pixels at once.
 from __future__ import annotations
 
 import io
+import warnings
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,9 @@ def decode(data: bytes, *, limit: Limit) -> Photo:
     import imagecodecs
     from PIL import AvifImagePlugin
 
-    image = AvifImagePlugin.AvifImageFile(io.BytesIO(data))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of broken EXIF, which exif.py leaves out by itself
+        image = AvifImagePlugin.AvifImageFile(io.BytesIO(data))
     limit.check(*image.size, stored=len(data))
     depth = _depth(data)
     if depth > 8:

@@ -38,22 +38,9 @@ def cmyk_to_rgb(inks: NDArray[Any], icc: bytes | None) -> NDArray[Any]:
     Without a usable profile: light left over after each ink and black, ``(1 - c) (1 - k)``.
     """
     profile = only_for(icc, 4)
-    if profile:
-        import imagecodecs
-
-        try:
-            rgb: NDArray[Any] = imagecodecs.cms_transform(
-                inks,
-                profile,
-                imagecodecs.cms_profile("srgb"),
-                colorspace="cmyk",
-                outcolorspace="rgb",
-                intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
-                flags=imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION,
-            )
-            return rgb
-        except imagecodecs.CmsError:
-            pass
+    rgb = _through_profile(inks, profile, "cmyk") if profile else None
+    if rgb is not None:
+        return rgb
     top = np.iinfo(inks.dtype).max
     left = (top - inks).astype(np.float32) / top
     return np.rint(left[..., :3] * left[..., 3:] * top).astype(inks.dtype)
@@ -77,18 +64,30 @@ def to_srgb(
 
     RGB goes through its profile where it has one, else and for grey only the tone curve changes.
     """
-    if icc is None or pixels.ndim == 2:
-        return from_linear(to_linear(pixels, light=light), dtype)
+    if icc is not None and pixels.ndim == 3:
+        rgb = _through_profile(requantised(pixels, np.dtype(np.uint16)), icc, "rgb")
+        if rgb is not None:
+            return as_float(rgb).astype(dtype) if dtype.kind == "f" else requantised(rgb, dtype)
+    return from_linear(to_linear(pixels, light=light), dtype)
+
+
+def _through_profile(pixels: NDArray[Any], icc: bytes, space: str) -> NDArray[Any] | None:
+    """Return sRGB of pixels in a profile's colours, depth kept; None if the profile is broken."""
     import imagecodecs
 
-    rgb = imagecodecs.cms_transform(
-        requantised(pixels, np.dtype(np.uint16)),
-        icc,
-        imagecodecs.cms_profile("srgb"),
-        intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
-        flags=imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION,
-    )
-    return as_float(rgb).astype(dtype) if dtype.kind == "f" else requantised(rgb, dtype)
+    try:
+        rgb: NDArray[Any] = imagecodecs.cms_transform(
+            np.ascontiguousarray(pixels),
+            icc,
+            imagecodecs.cms_profile("srgb"),
+            colorspace=space,
+            outcolorspace="rgb",
+            intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
+            flags=imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION,
+        )
+    except imagecodecs.CmsError:
+        return None
+    return rgb
 
 
 def lab_to_rgb(lab: NDArray[np.floating], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from cepstro.photo.stored import Stored
+
 ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x0112, 0x011A, 0x011B, 0x0128
 EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
 THUMBNAIL, THUMBNAIL_SIZE = 0x0201, 0x0202
@@ -63,31 +65,32 @@ class Directory:
             return None
 
 
-def first_directory(block: bytes) -> Directory | None:
+def first_directory(block: bytes | Stored) -> Directory | None:
     """Return the block's first IFD, or None where there is none."""
     order = {b"II": "<", b"MM": ">"}.get(block[:2])
     if order is None or len(block) < 8:
         return None
-    magic, start = struct.unpack_from(order + "HI", block, 2)
+    magic, start = struct.unpack(order + "HI", block[2:8])
     return directory(block, start, order) if magic == 42 else None
 
 
-def directory(block: bytes, start: int, order: str) -> Directory | None:
+def directory(block: bytes | Stored, start: int, order: str) -> Directory | None:
     """Return the IFD at an offset; entries that point outside the block are left out."""
     if start < 8 or start + 6 > len(block):
         return None
-    (count,) = struct.unpack_from(order + "H", block, start)
+    (count,) = struct.unpack(order + "H", block[start : start + 2])
     end = start + 2 + 12 * count
     if count > _MAX_ENTRIES or end > len(block):
         return None
     entries: dict[int, Entry] = {}
     for at in range(start + 2, end, 12):
-        tag, kind, number = struct.unpack_from(order + "HHI", block, at)
+        tag, kind, number, place = struct.unpack(order + "HHII", block[at : at + 12])
         size = _SIZES.get(kind, 0) * number
-        place = at + 8 if size <= 4 else struct.unpack_from(order + "I", block, at + 8)[0]
+        if size <= 4:
+            place = at + 8
         if 0 < size <= _MAX_BYTES and place + size <= len(block):
             entries.setdefault(tag, Entry(kind, number, block[place : place + size], place))
-    following = struct.unpack_from(order + "I", block, end)[0] if end + 4 <= len(block) else 0
+    following = struct.unpack(order + "I", block[end : end + 4])[0] if end + 4 <= len(block) else 0
     return Directory(entries, order, end, following)
 
 
@@ -207,7 +210,7 @@ def laid_out(entries: dict[int, Entry], start: int, order: str) -> bytes:
     return struct.pack(order + "H", len(entries)) + rows + bytes(4) + values
 
 
-def gathered(block: bytes, ifd: Directory, tags: tuple[int, ...] = CAPTIONS) -> Builder:
+def gathered(block: bytes | Stored, ifd: Directory, tags: tuple[int, ...] = CAPTIONS) -> Builder:
     """Take these tags of an IFD, and the EXIF and GPS directories that it points at."""
     parts = Builder(ifd.order, {t: e for t, e in ifd.entries.items() if t in tags})
     for tag, target in ((EXIF_IFD, parts.exif), (GPS_IFD, parts.gps)):

@@ -26,7 +26,7 @@ def decode(data: bytes, *, limit: Limit) -> Photo:
     boxes = _boxes(data) if data.startswith(CONTAINER) else []
     width, height = _size(data if not boxes else _codestream(boxes))
     limit.check(width, height, stored=len(data))
-    pixels = imagecodecs.jpegxl_decode(data)
+    pixels = imagecodecs.jpegxl_decode(data, index=0)
     notes = {name: body for name, body in boxes if name in (b"Exif", b"xml ")}
     block = notes.get(b"Exif")
     return Photo(

@@ -32,6 +32,7 @@ _ADAM7 = (
 )  # fmt: skip
 _MAX_NOTE = 16 << 20  # bytes of an unpacked profile or text
 _XMP = b"XML:com.adobe.xmp"
+_RAW_EXIF = (b"Raw profile type exif", b"Raw profile type APP1")
 _LEVEL = 1  # zlib; 6 packs photos 5 % smaller in 3.5 times the time
 
 
@@ -40,7 +41,7 @@ def decode(data: bytes, *, limit: Limit) -> Photo:
     import imagecodecs
 
     chunks = _chunks(data)
-    if not chunks or chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
+    if chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
         raise ReadError("it has no header")
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[0][1])
     if depth not in _DEPTHS.get(colour, ()):
@@ -100,33 +101,41 @@ def encode(photo: Photo) -> bytes:
 
 
 def _chunks(data: bytes) -> list[tuple[bytes, memoryview]]:
-    """Names and contents of the chunks, up to IEND or where the file breaks off."""
+    """Return names and contents of the chunks up to IEND, those of the picture unharmed.
+
+    libpng would see harm too, but tell of it on standard error.
+    """
     view = memoryview(data)
     out = []
     at = len(SIGNATURE)
     while at + 12 <= len(data):
         size, name = struct.unpack_from(">I4s", data, at)
-        if at + 12 + size > len(data):
+        end = at + 8 + size
+        if end + 4 > len(data):
             break
-        out.append((name, view[at + 8 : at + 8 + size]))
+        if name in _PICTURE and zlib.crc32(view[at + 4 : end]) != _number(data, end):
+            raise ReadError(f"its {name.decode()} data are damaged (CRC error)")
+        out.append((name, view[at + 8 : end]))
         if name == b"IEND":
-            break
-        at += 12 + size
-    return out
+            return out
+        at = end + 4
+    raise ReadError("it breaks off before its end; get a whole copy")
+
+
+def _number(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 4], "big")
 
 
 def _picture_only(data: bytes, chunks: list[tuple[bytes, memoryview]]) -> bytes:
     """Return the file without the chunks that say nothing about its pixels."""
-    if all(name in _PICTURE for name, _ in chunks):
-        return data
     parts: list[bytes | memoryview] = [SIGNATURE]
     view = memoryview(data)
     at = len(SIGNATURE)
     for name, body in chunks:
+        end = at + 12 + len(body)
         if name in _PICTURE:
-            parts.append(view[at : at + 12 + len(body)])
-        at += 12 + len(body)
-    parts.append(view[at:])  # a chunk that broke off: libpng is to see that
+            parts.append(view[at:end])
+        at = end
     return b"".join(parts)
 
 
@@ -200,7 +209,7 @@ def _texts(chunks: list[tuple[bytes, memoryview]]) -> dict[bytes, bytes]:
         if name not in (b"tEXt", b"zTXt", b"iTXt"):
             continue
         key, _, rest = bytes(body).partition(b"\0")
-        if key in out or (key != _XMP and not key.startswith(b"Raw profile type ")):
+        if key in out or key not in (_XMP, *_RAW_EXIF):
             continue
         packed = name == b"zTXt"
         if name == b"iTXt":
@@ -216,7 +225,7 @@ def _texts(chunks: list[tuple[bytes, memoryview]]) -> dict[bytes, bytes]:
 
 def _raw_profile(texts: dict[bytes, bytes]) -> bytes | None:
     """EXIF in a text chunk as ImageMagick writes it: name, length, hexadecimal digits."""
-    for key in (b"Raw profile type exif", b"Raw profile type APP1"):
+    for key in _RAW_EXIF:
         match = re.match(rb"\s*\w+\s+\d+\s+([0-9a-fA-F\s]+)$", texts.get(key, b""))
         digits = re.sub(rb"\s+", b"", match.group(1)) if match else b""
         if digits and len(digits) % 2 == 0:

@@ -6,7 +6,6 @@ automatic brightness or tone curve: what blurs light is seen before anything ben
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 from cepstro.errors import MissingExtraError
@@ -14,6 +13,7 @@ from cepstro.photo import exif, tiff
 from cepstro.photo.colour import linear_profile
 from cepstro.photo.limits import Limit
 from cepstro.photo.model import Photo
+from cepstro.photo.stored import Stored
 
 # Makers' own signatures; the rest are TIFF files, told by what is in them.
 _SIGNATURES = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")
@@ -24,19 +24,21 @@ _ENDINGS = (
 )  # fmt: skip
 
 
-def matches(data: bytes, ending: str) -> bool:
+def matches(data: Stored, ending: str) -> bool:
     """Whether a file is a raw one: by its signature, or a TIFF that holds or is named so."""
-    if data.startswith(_SIGNATURES) or data[4:12] == b"ftypcrx " or data[6:14] == b"HEAPCCDR":
+    head = data[:32]
+    if head.startswith(_SIGNATURES) or head[4:12] == b"ftypcrx " or head[6:14] == b"HEAPCCDR":
         return True
-    if data[:4] not in (b"II*\0", b"MM\0*"):
+    if head[:4] not in (b"II*\0", b"MM\0*"):
         return False
     return tiff.is_raw(data) or ending in _ENDINGS
 
 
-def decode(data: bytes, *, limit: Limit) -> Photo:
-    """Photo of a raw file's bytes, upright already."""
+def decode(data: Stored, *, limit: Limit) -> Photo:
+    """Photo of a raw file, upright already."""
     rawpy = _library()
-    with rawpy.imread(io.BytesIO(data)) as raw:
+    data.stream.seek(0)
+    with rawpy.imread(data.stream) as raw:
         limit.check(raw.sizes.raw_width, raw.sizes.raw_height, stored=len(data), sample_bytes=6)
         pixels = raw.postprocess(
             gamma=(1, 1),
@@ -55,7 +57,7 @@ def decode(data: bytes, *, limit: Limit) -> Photo:
     )
 
 
-def _exif(data: bytes) -> bytes | None:
+def _exif(data: Stored) -> bytes | None:
     """EXIF of raw files that are TIFF files, without the orientation, which LibRaw has applied."""
     ifd = exif.first_directory(data)
     if ifd is None:

@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from cepstro.errors import CepstroError, ReadError
 from cepstro.icc import tone_curve
@@ -21,6 +22,7 @@ from cepstro.photo.colour import only_for
 from cepstro.photo.limits import MAX_PIXELS, Limit
 from cepstro.photo.model import Photo
 from cepstro.photo.saving import safe_name
+from cepstro.photo.stored import Stored
 
 
 def read(
@@ -64,31 +66,54 @@ def read(
     if page < 0:
         raise ValueError(f"page must be >= 0, got {page}")
     name = safe_name(source)
-    data = _bytes(source, limit)
     try:
-        photo = _decode(data, source.suffix.lower(), page, limit)
+        with _opened(source) as stream:
+            photo = _decode(Stored(stream), source.suffix.lower(), page, limit)
     except ReadError as error:
         raise ReadError(f"{name} cannot be read: {error}") from error
     except CepstroError:
         raise
+    except FileNotFoundError:
+        raise ReadError(f"{name} does not exist") from None
     except MemoryError as error:
         raise ReadError(f"{name} cannot be read: it needs more memory than there is") from error
+    except OSError as error:
+        why = error.strerror or _first_line(error)
+        raise ReadError(f"{name} cannot be read: {why[0].lower()}{why[1:]}") from error
     except Exception as error:
         raise ReadError(f"{name} cannot be read: it is broken ({_first_line(error)})") from error
     return _finished(photo, source, light)
 
 
-def _decode(data: bytes, ending: str, page: int, limit: Limit) -> Photo:
+def _opened(source: Path) -> BinaryIO:
+    """Open a file, if it is a file at all: a pipe could keep us waiting for ever."""
+    found = source.stat()
+    if stat.S_ISDIR(found.st_mode):
+        raise ReadError("it is a folder; name a file in it")
+    if not stat.S_ISREG(found.st_mode):
+        raise ReadError("it is a device or pipe, not a file")
+    if found.st_size == 0:
+        raise ReadError("it is empty")
+    return source.open("rb")
+
+
+def _decode(stored: Stored, ending: str, page: int, limit: Limit) -> Photo:
     """Return the Photo of a file's bytes; their beginning decides what they are.
 
     Only among TIFF files does the name's ending have a say: cameras' raw files are TIFF files too.
     """
-    if raw.matches(data, ending):
-        return raw.decode(data, limit=limit)
-    if data[:4] in tiff.SIGNATURES:
-        return tiff.decode(data, page=page, limit=limit)
+    if raw.matches(stored, ending):
+        return raw.decode(stored, limit=limit)
+    if stored[:4] in tiff.SIGNATURES:
+        return tiff.decode(stored, page=page, limit=limit)
     if page:
         raise ReadError(f"it has no page {page}; only TIFF files have pages")
+    if len(stored) > _BYTES_A_PIXEL * limit.pixels:
+        raise ReadError(
+            f"it has {len(stored):,} bytes, more than {limit.pixels / 1e6:,.0f} MP are believed to "
+            "take; if it is to be trusted, raise max_pixels"
+        )
+    data = stored[:]
     for signatures, decode in _BY_BEGINNING:
         if data.startswith(signatures):
             return decode(data, limit=limit)
@@ -127,6 +152,7 @@ _UNREAD: tuple[tuple[bytes | tuple[bytes, ...], str], ...] = (
 )
 
 
+_BYTES_A_PIXEL = 4  # of files that are read as a whole, all but TIFF and RAW
 _UPRIGHT = ("heif", "jxl", "raw")  # turned by the library, whatever their EXIF says
 
 
@@ -160,27 +186,6 @@ def _finished(photo: Photo, source: Path, light: Light | None) -> Photo:
         dpi=dpi,
         light=light if light is not None else own if own is not None else photo.light,
     )
-
-
-def _bytes(source: Path, limit: Limit) -> bytes:
-    """Return the file's content, if it is a file and not absurdly long."""
-    name = safe_name(source)
-    try:
-        found = source.stat()
-        if stat.S_ISDIR(found.st_mode):
-            raise ReadError(f"{name} is a folder; name a file in it")
-        if not stat.S_ISREG(found.st_mode):
-            raise ReadError(f"{name} is a device or pipe, not a file")
-        if found.st_size == 0:
-            raise ReadError(f"{name} is empty")
-        if found.st_size > 32 * limit.pixels + (64 << 20):
-            raise ReadError(f"{name} has {found.st_size:,} bytes, more than a photo can have")
-        return source.read_bytes()
-    except FileNotFoundError:
-        raise ReadError(f"{name} does not exist") from None
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ReadError(f"{name} cannot be read: {safe_name(why)}") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 from typing import Any
 
 import numpy as np
@@ -23,15 +24,16 @@ def decode_gif(data: bytes, *, limit: Limit) -> Photo:
 
     width, height = struct.unpack_from("<HH", data, 6)
     limit.check(width, height, stored=len(data))
-    return _photo(GifImagePlugin.GifImageFile(io.BytesIO(data)), "gif", data, limit)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of large frames; the limit is ours to set
+        return _photo(GifImagePlugin.GifImageFile(io.BytesIO(data)), "gif", data, limit)
 
 
 def decode_bmp(data: bytes, *, limit: Limit) -> Photo:
     """Photo of a BMP's bytes."""
     from PIL import BmpImagePlugin
 
-    photo = _photo(BmpImagePlugin.BmpImageFile(io.BytesIO(data)), "bmp", data, limit)
-    return photo
+    return _photo(BmpImagePlugin.BmpImageFile(io.BytesIO(data)), "bmp", data, limit)
 
 
 def encode_bmp(photo: Photo) -> bytes:

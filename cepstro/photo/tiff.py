@@ -22,6 +22,7 @@ from cepstro.photo.colour import cmyk_to_rgb, lab_to_rgb
 from cepstro.photo.depth import full_range, unpremultiplied
 from cepstro.photo.limits import Limit
 from cepstro.photo.model import Photo
+from cepstro.photo.stored import Stored
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ICC, _XMP, _DNG = 34675, 700, 50706
@@ -32,7 +33,7 @@ _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB, _ICC_LAB, _
 )  # fmt: skip
 
 
-def is_raw(data: bytes) -> bool:
+def is_raw(data: Stored) -> bool:
     """Whether a TIFF is a camera's raw file: DNG, or a sensor's mosaic in the first directory."""
     ifd = exif.first_directory(data)
     if ifd is None:
@@ -40,12 +41,13 @@ def is_raw(data: bytes) -> bool:
     return _DNG in ifd.entries or ifd.number(262) in (_CFA, _LINEAR_RAW) or data[8:10] == b"CR"
 
 
-def decode(data: bytes, *, page: int, limit: Limit) -> Photo:
-    """Photo of one page of a TIFF's bytes, not yet upright."""
+def decode(data: Stored, *, page: int, limit: Limit) -> Photo:
+    """Photo of one page of a TIFF, not yet upright."""
     import tifffile
 
     _quiet()
-    with tifffile.TiffFile(io.BytesIO(data), is_ome=False) as file:
+    data.stream.seek(0)
+    with tifffile.TiffFile(data.stream, is_ome=False) as file:
         try:
             tiff = file.pages[page]
         except IndexError:
@@ -233,7 +235,7 @@ def _lab(values: NDArray[Any], photometric: int) -> NDArray[Any]:
     return lab_to_rgb(lab, values.dtype)
 
 
-def _exif_block(data: bytes, tiff: Any, order: str) -> bytes:
+def _exif_block(data: Stored, tiff: Any, order: str) -> bytes:
     """Captions, orientation, resolution, EXIF and GPS of a page as one EXIF block."""
     if tiff.parent.is_bigtiff:
         return _small_block(tiff, order)
