@@ -17,15 +17,14 @@ from numpy.typing import NDArray
 from cepstro.cepstrum import power_cepstrum
 from cepstro.errors import UnsuitableImageError
 from cepstro.fft import good_size
-from cepstro.fit import Fit, disk_family, fit_band, fit_model
+from cepstro.fit import Fit, disk_family, fit_band, fit_model, ring_family
 from cepstro.light import Light, luminance, split_alpha, to_linear
 from cepstro.noise import noise_sigma
 from cepstro.photo import Photo, check_finite, unpack
 from cepstro.psf import PSF
-from cepstro.race import race
+from cepstro.race import FAR, NEAR, chance, trials
 from cepstro.radial import PolarSpectrum, Profile, polar_spectrum, radial_profile
 from cepstro.ring import Candidate
-from cepstro.scan import scan
 from cepstro.spectrum import Spectrum, corners, power_spectrum
 
 Verdict = Literal["defocus", "motion", "gaussian", "none"]
@@ -177,38 +176,38 @@ def analyze(
     if not spectrum.power.max() > 1e-12:
         raise UnsuitableImageError("the picture is flat: it shows nothing that could be blurred")
     data = polar_spectrum(spectrum)
-    candidates = scan(data, largest=min(height, width) / 4)
-    found = race(data, candidates)
     noise = noise_sigma(_encoded_sample(pixels))
     cepstrum = power_cepstrum(spectrum)
     profile = radial_profile(cepstrum)
-    others = tuple(candidates[:5])
-    if found is None or found.evidence < 0.35:
+    tried = sorted(trials(data, profile, largest=min(height, width) / 4), key=chance, reverse=True)
+    others = tuple(Candidate(trial.diameter, chance(trial), trial.hole) for trial in tried[1:5])
+    if not tried or chance(tried[0]) < 0.5:
+        confidence = 1 - (chance(tried[0]) if tried else 0.0)
         return Analysis(
             "none",
             None,
             None,
-            0.5,
+            confidence,
             None,
             None,
             1e-2,
             noise,
             others,
-            "the spectrum shows no rings of zeros, so the photo is sharp or its blur is of another kind",
+            "the spectrum shows no rings of zeros: the photo is sharp or its blur of another kind",
             (),
             spectrum,
             cepstrum,
             profile,
             _radial(data, None, None),
         )
-    fine = _fine(pixels, light, found.winner, data)
+    fine = _fine(pixels, light, tried[0].fit)
     diameter, error = float(fine[1].parameters[0]), float(2.5 * fine[1].errors[0])
     return Analysis(
         "defocus",
         diameter,
         error,
-        float(np.clip(found.evidence, 0, 0.99)),
-        "disk",
+        chance(tried[0]),
+        fine[1].family,
         fine[1].psf,
         wiener_constant(fine[0], fine[1]),
         noise,
@@ -222,16 +221,18 @@ def analyze(
     )
 
 
-def _fine(
-    pixels: NDArray[Any], light: Light, found: Fit, coarse: PolarSpectrum
-) -> tuple[PolarSpectrum, Fit]:
-    """The disk fitted again to blocks of the size that suits it."""
+def _fine(pixels: NDArray[Any], light: Light, found: Fit) -> tuple[PolarSpectrum, Fit]:
+    """Fit the winner again, to blocks of the size that suits it."""
     diameter = float(found.parameters[0])
     longest = min(pixels.shape[:2])
     side = min(good_size(int(max(128, _BLOCK_DIAMETERS * diameter))), longest, 2 * LARGEST_BLOCK)
     spectrum = power_spectrum(_blocks(pixels, side, light))
     data = polar_spectrum(spectrum, step=1 / (_BLOCK_DIAMETERS * diameter))
-    return data, fit_model(data, disk_family(), (diameter,), fit_band(data, diameter))
+    family = ring_family() if found.family == "ring" else disk_family()
+    start = tuple(float(value) for value in found.parameters)
+    bands = [fit_band(data, diameter, rings=rings) for rings in (NEAR, FAR)]
+    fits = [fit_model(data, family, [start], band) for band in bands]
+    return data, min(fits, key=lambda fit: float(fit.errors[0]))
 
 
 def wiener_constant(data: PolarSpectrum, fit: Fit) -> float:

@@ -13,7 +13,7 @@ diagonal). Errors come from the curvature at the minimum and the scatter that is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +27,16 @@ _LOWEST = 0.3  # lowest frequency that takes part, in units of 1 / diameter
 _HIGHEST = 0.7  # cycles/px, near the corner of the frequency plane
 _TREND = 3  # parameters of a sector's trend
 _STEPS = 40
-_SIGMAS = (0.03, 0.12, 0.25)  # Gaussians that a fit without rings starts from, in diameters
+_NOISES = (5, 20, 40)  # percentiles of the log power that the noise is first taken for
+_SETTLED = 1e-6  # relative fall of the cost that ends the search: a twentieth of an error bar
+_SIGMAS = (
+    0.02,
+    0.06,
+    0.12,
+    0.18,
+    0.25,
+    0.35,
+)  # Gaussians that a fit without rings starts from, in diameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +157,17 @@ def fit_band(
 def fit_model(
     data: PolarSpectrum,
     family: Family,
-    start: tuple[float, ...],
+    starts: Sequence[tuple[float, ...]],
     band: NDArray[np.bool_],
 ) -> Fit:
-    """Fit a family of PSFs to a polar spectrum.
+    """Fit a family of PSFs to a polar spectrum, from the start that lies nearest to the data.
 
     Parameters
     ----------
     data : PolarSpectrum
     family : Family
-    start : tuple of float
-        Shape parameters to start from, in the family's units.
+    starts : sequence of tuple of float
+        Shape parameters that may be started from, in the family's units.
     band : (sectors, m) bool
         Cells that take part, as from `fit_band`.
 
@@ -171,9 +180,10 @@ def fit_model(
     y = data.log_power[:, columns]
     weight = np.where(band, data.count, 0.0)[:, columns]
     problem = _Problem(data, columns, y, weight, family)
-    shape = np.clip(np.array(start, np.float64), family.lower, family.upper)
-    seen = y[weight > 0]
-    state = problem.start(shape, float(np.percentile(seen, 2)) - 1.0)
+    shapes = np.clip(np.array(starts, np.float64), family.lower, family.upper)
+    noises = np.percentile(y[weight > 0], _NOISES) - 0.1
+    states = [problem.start(shape, float(noise)) for shape in shapes for noise in noises]
+    state = min(states, key=lambda one: one.cost)
     damping = 1e-3
     for _ in range(_STEPS):
         normal = problem.normal(state)
@@ -184,9 +194,7 @@ def fit_model(
             damping *= 5
         else:
             break
-        settled = state.cost - trial.cost < 1e-7 * state.cost and bool(
-            np.all(np.abs(trial.shape - state.shape) < 1e-5 * (1 + np.abs(state.shape)))
-        )
+        settled = state.cost - trial.cost < _SETTLED * state.cost
         state, damping = trial, max(damping / 10, 1e-9)
         if settled:
             break
@@ -194,10 +202,9 @@ def fit_model(
 
 
 def smooth_fit(data: PolarSpectrum, diameter: float, band: NDArray[np.bool_]) -> Fit:
-    """Fit what has no rings in a band: the best Gaussian from several starts."""
+    """Fit what has no rings in a band: a Gaussian."""
     starts = [((part * diameter) ** 2,) for part in _SIGMAS]
-    fits = [fit_model(data, gaussian_family(), start, band) for start in starts]
-    return min(fits, key=lambda fit: fit.cost)
+    return fit_model(data, gaussian_family(), starts, band)
 
 
 @dataclass(slots=True, eq=False)
@@ -245,9 +252,11 @@ class _Problem:
         return _State(shape, floors, trend, power, scene, total, residual, cost)
 
     def start(self, shape: NDArray[np.float64], log_noise: float) -> _State:
+        """Solve for the trends alone, with the noise subtracted."""
         power = self.power(shape)
-        target = self.y - np.log(power + 0.02)
-        weight = self.weight * (power + 0.02)
+        signal = np.clip(1 - np.exp(log_noise - self.y), 0.05, 1)
+        target = self.y + np.log(signal) - np.log(power + 0.02)
+        weight = self.weight * signal**2 * (power + 0.02)
         weighted = self.basis * weight[:, None, :]
         left = weighted @ self.basis.transpose(0, 2, 1)
         right = (weighted @ target[..., None])[..., 0]

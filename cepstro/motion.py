@@ -194,4 +194,4 @@ def _fit_at(spectrum: Spectrum, length: float, angle: float) -> tuple[Fit, Polar
     data = _strips(spectrum, length, angle, across=_ACROSS, strips=9)
     band = (data.frequency > 0.3 / length)[None, :] & (data.count > 0)
     family = Family("motion", lambda p: Motion(p[0]), (1.5,), (1e4,), (0.05,))
-    return fit_model(data, family, (length,), band), data
+    return fit_model(data, family, [(length,)], band), data

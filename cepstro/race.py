@@ -1,6 +1,9 @@
-"""The race of models: which kind of blur explains a photo's spectrum best, and by how much.
+"""The race of models: which defocus explains a photo's spectrum best, and how surely.
 
-First version: disks against a smooth, ringless spectrum.
+Every candidate diameter is fitted as what it was found as, a disk or a ring, over its first three
+and its first six rings, each time against what has no rings in the same band. Six numbers tell how
+convincing it is (see `Trial`); a logistic function of them, fitted to photos with the truth at hand,
+turns them into the chance that it is right. The candidate with the best chance wins.
 """
 
 from __future__ import annotations
@@ -8,49 +11,144 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cepstro.fit import Fit, disk_family, fit_band, fit_model, gaussian_family
-from cepstro.radial import PolarSpectrum
-from cepstro.ring import Candidate
+from cepstro.fit import Family, Fit, disk_family, fit_band, fit_model, ring_family, smooth_fit
+from cepstro.radial import PolarSpectrum, Profile
+from cepstro.ring import Candidate, ring_candidates, ring_depth
+from cepstro.scan import HOLES, INNER, WIDE, match, scan
+
+NEAR, FAR = 3.0, 6.0  # rings in the two bands
+_SAME = 0.03  # candidates closer than this (relative) are one
+# Of the logistic, in the order of `Trial.features`; printed by tests/benchmarks/calibrate.py.
+WEIGHTS = np.array([-5.0, 6.0, 1.0, 0.0, 6.0, 0.0, 0.0, -1.0, 0.0, 0.0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Race:
-    """The winner, what it is measured against, and the evidence between them.
+class Trial:
+    """One candidate after its fits.
 
     Attributes
     ----------
-    winner : Fit
-        Best fit of a blur with rings of zeros.
-    smooth : Fit
-        Best fit without rings, in the winner's band.
-    evidence : float
-        Natural logarithm of the ratio of their squared residuals.
+    fit : Fit
+        Over the band with the larger evidence.
+    near, far : float
+        Evidence: ln of the ratio of the squared residuals without and with rings of zeros, over
+        the first three and the first six rings.
+    ripples, inner : float
+        Correlation of the ripples with the data, see `cepstro.scan`.
+    depth : float
+        Depth of the dark ring in the cepstrum near the diameter, in standard errors.
     """
 
-    winner: Fit
-    smooth: Fit
-    evidence: float
+    fit: Fit
+    near: float
+    far: float
+    ripples: float
+    inner: float
+    depth: float
 
+    @property
+    def diameter(self) -> float:
+        """Px."""
+        return float(self.fit.parameters[0])
 
-def race(data: PolarSpectrum, candidates: list[Candidate], *, most: int = 4) -> Race | None:
-    """Fit the best candidates and what has no rings, each pair in the candidate's own band."""
-    results = []
-    tried: list[float] = []
-    for candidate in candidates:
-        if any(abs(np.log(candidate.diameter / diameter)) < 0.03 for diameter in tried):
-            continue
-        tried.append(candidate.diameter)
-        if len(tried) > most:
-            break
-        band = fit_band(data, candidate.diameter)
-        winner = fit_model(data, disk_family(), (candidate.diameter,), band)
-        smooth = min(
-            (
-                fit_model(data, gaussian_family(), ((scale * candidate.diameter) ** 2,), band)
-                for scale in (0.02, 0.25)
-            ),
-            key=lambda fit: fit.cost,
+    @property
+    def hole(self) -> float:
+        """Hole of the ring, 0 for a disk."""
+        return float(self.fit.parameters[1]) if self.fit.family == "ring" else 0.0
+
+    def features(self) -> NDArray[np.float64]:
+        """Numbers that the chance of being right depends on."""
+        small = max(0.0, float(np.log(6 / self.diameter)))
+        return np.array(
+            [
+                1.0,
+                np.clip(max(self.near, self.far), -0.5, 2.0),
+                np.clip(self.far, -0.5, 2.0),
+                self.ripples,
+                self.inner,
+                np.clip(self.depth, 0, 12) / 10,
+                np.log(self.fit.floor + 1e-3),
+                small,
+                small * self.inner,
+                float(self.fit.family == "ring"),
+            ]
         )
-        results.append(Race(winner, smooth, float(np.log(smooth.cost / winner.cost))))
-    return max(results, key=lambda result: result.evidence, default=None)
+
+
+def chance(trial: Trial) -> float:
+    """Chance that a trial is right, 0..1."""
+    return float(1 / (1 + np.exp(-float(trial.features() @ WEIGHTS))))
+
+
+def trials(data: PolarSpectrum, profile: Profile, *, largest: float) -> list[Trial]:
+    """Fit the most promising diameters."""
+    depth = ring_depth(profile)
+    found = []
+    for candidate in candidates(data, profile, largest=largest):
+        trial = _try(data, depth, candidate)
+        if trial is not None:
+            found.append(trial)
+    return found
+
+
+def candidates(data: PolarSpectrum, profile: Profile, *, largest: float) -> list[Candidate]:
+    """The diameters worth a fit: best matches of disks and of rings, and dark cepstral rings."""
+    matches = scan(data, largest=largest)
+    disks = [candidate for candidate in matches if candidate.hole == 0]
+    rings = [candidate for candidate in matches if candidate.hole > 0]
+    # The cepstral ring reads a little low.
+    seen = [
+        Candidate(1.03 * dark.diameter, 0.0) for dark in ring_candidates(profile, smallest=5)[:2]
+    ]
+    chosen: list[Candidate] = []
+    for group, most in ((disks, 4), (seen, 2), (rings, 4)):
+        kept = 0
+        for candidate in group:
+            if kept < most and not any(_same(candidate, other) for other in chosen):
+                chosen.append(candidate)
+                kept += 1
+    return chosen
+
+
+def _same(one: Candidate, other: Candidate) -> bool:
+    return abs(np.log(one.diameter / other.diameter)) < _SAME and abs(one.hole - other.hole) < 0.25
+
+
+def _try(data: PolarSpectrum, depth: NDArray[np.float64], candidate: Candidate) -> Trial | None:
+    family: Family
+    if candidate.hole == 0:
+        family = disk_family()
+        starts: list[tuple[float, ...]] = [(candidate.diameter,)]
+    else:
+        family = ring_family()
+        holes = np.clip(candidate.hole + np.array([-0.15, 0, 0.15]), 0.15, 1)
+        starts = [(candidate.diameter, float(hole)) for hole in holes]
+    fits, evidence = [], []
+    for rings in (NEAR, FAR):
+        band = fit_band(data, candidate.diameter, rings=rings)
+        if np.count_nonzero(band) < 60:
+            return None
+        fit = fit_model(data, family, starts, band)
+        smooth = smooth_fit(data, candidate.diameter, band)
+        fits.append(fit)
+        evidence.append(float(np.log(smooth.cost / fit.cost)))
+    # Three rings leave diameter and hole of a ring nearly free: it is read over six.
+    best = fits[1] if evidence[1] > evidence[0] - (0.5 if candidate.hole else 0.0) else fits[0]
+    diameter = float(best.parameters[0])
+    kind = (
+        0
+        if candidate.hole == 0
+        else 1 + int(np.argmin(np.abs(np.array(HOLES[1:]) - best.parameters[1])))
+    )
+    low, high = int(0.88 * diameter), int(1.03 * diameter) + 2
+    dark = depth[low:high]
+    return Trial(
+        fit=best,
+        near=evidence[0],
+        far=evidence[1],
+        ripples=float(match(data, diameter, look=WIDE)[kind]),
+        inner=float(match(data, diameter, look=INNER)[kind]),
+        depth=float(dark.max()) if len(dark) else 0.0,
+    )
