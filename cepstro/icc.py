@@ -20,15 +20,14 @@ from numpy.typing import NDArray
 
 Formula = tuple[float, float, float, float, float, float, float]
 
+# sRGB's linear light to XYZ under D50, as every sRGB profile rounds it.
+SRGB_PRIMARIES = np.array(
+    [[0.43604, 0.38512, 0.14305], [0.22249, 0.71690, 0.06061], [0.01392, 0.09706, 0.71391]]
+)
+
 _SAME = 2e-3  # light; sRGB and a plain gamma of 2.2 lie 8e-3 apart, rounded sRGB tables 1e-4
 _SAMPLES = 4096  # of a curve that has no inverse in closed form
 _MAX_TABLE = 65536  # entries in a table; the largest that 16 bit can use
-# XYZ under D50 of sRGB's primaries, as every sRGB profile rounds them.
-_SRGB_COLUMNS = {
-    b"rXYZ": (0.4360, 0.2225, 0.0139),
-    b"gXYZ": (0.3851, 0.7169, 0.0971),
-    b"bXYZ": (0.1431, 0.0606, 0.7139),
-}
 _SRGB = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045, 0.0, 0.0)
 
 
@@ -130,17 +129,26 @@ def colour_space(profile: bytes) -> str | None:
     return profile[16:20].decode("latin-1").strip()
 
 
-def is_srgb(profile: bytes) -> bool:
-    """Whether an RGB profile means sRGB: its curve and, to 0.002, its primaries."""
+def primaries(profile: bytes) -> NDArray[np.float64] | None:
+    """Return the matrix from an RGB profile's linear light to XYZ under D50, 3 x 3.
+
+    None where the profile has none (lookup tables only) or is broken.
+    """
     tags = _tags(profile)
-    for name, wanted in _SRGB_COLUMNS.items():
+    columns = []
+    for name in (b"rXYZ", b"gXYZ", b"bXYZ"):
         body = tags.get(name, b"")
         if len(body) < 20:
-            return False
-        column = [n / 65536 for n in struct.unpack_from(">3i", body, 8)]
-        if max(abs(a - b) for a, b in zip(column, wanted, strict=True)) > 2e-3:
-            return False
-    return tone_curve(profile) == "srgb"
+            return None
+        columns.append([n / 65536 for n in struct.unpack_from(">3i", body, 8)])
+    return np.array(columns).T
+
+
+def is_srgb(profile: bytes) -> bool:
+    """Whether an RGB profile means sRGB: its curve and, to 0.002, its primaries."""
+    matrix = primaries(profile)
+    same = matrix is not None and bool(np.abs(matrix - SRGB_PRIMARIES).max() < _SAME)
+    return same and tone_curve(profile) == "srgb"
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:

@@ -11,19 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.icc import colour_space
+from cepstro.icc import SRGB_PRIMARIES, colour_space, primaries
 from cepstro.light import Light, from_linear, to_linear
 from cepstro.photo.depth import as_float, requantised
 
 _WHITE_D65 = (0.3127, 0.3290)
-_SRGB_PRIMARIES = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
+_CHROMATICITIES = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 _WHITE_D50 = (0.96422, 1.0, 0.82521)
-# XYZ under D50 to linear sRGB (Bradford-adapted), the inverse of the sRGB profile's matrix.
-_XYZ_TO_RGB = (
-    (3.1338561, -1.6168667, -0.4906146),
-    (-0.9787684, 1.9161415, 0.0334540),
-    (0.0719453, -0.2289914, 1.4052427),
-)
 
 
 def only_for(icc: bytes | None, channels: int) -> bytes | None:
@@ -53,7 +47,7 @@ def linear_profile(channels: int) -> bytes:
     if channels == 1:
         return bytes(imagecodecs.cms_profile("gray", gamma=1.0))
     return bytes(
-        imagecodecs.cms_profile("rgb", whitepoint=_WHITE_D65, primaries=_SRGB_PRIMARIES, gamma=1.0)
+        imagecodecs.cms_profile("rgb", whitepoint=_WHITE_D65, primaries=_CHROMATICITIES, gamma=1.0)
     )
 
 
@@ -62,13 +56,19 @@ def to_srgb(
 ) -> NDArray[Any]:
     """Turn grey or RGB pixels without alpha into sRGB of `dtype`.
 
-    RGB goes through its profile where it has one, else and for grey only the tone curve changes.
+    Of a profile with primaries these and `light` are used, of others the lookup tables; without a
+    profile, and for grey, only the tone curve changes.
     """
+    linear = to_linear(pixels, light=light)
     if icc is not None and pixels.ndim == 3:
-        rgb = _through_profile(requantised(pixels, np.dtype(np.uint16)), icc, "rgb")
-        if rgb is not None:
-            return as_float(rgb).astype(dtype) if dtype.kind == "f" else requantised(rgb, dtype)
-    return from_linear(to_linear(pixels, light=light), dtype)
+        matrix = primaries(icc)
+        if matrix is not None:
+            linear = linear @ (np.linalg.inv(SRGB_PRIMARIES) @ matrix).T.astype(np.float32)
+        else:
+            rgb = _through_profile(requantised(pixels, np.dtype(np.uint16)), icc, "rgb")
+            if rgb is not None:
+                return as_float(rgb).astype(dtype) if dtype.kind == "f" else requantised(rgb, dtype)
+    return from_linear(linear, dtype)
 
 
 def _through_profile(pixels: NDArray[Any], icc: bytes, space: str) -> NDArray[Any] | None:
@@ -101,5 +101,5 @@ def lab_to_rgb(lab: NDArray[np.floating], dtype: np.dtype[Any]) -> NDArray[Any]:
         ],
         axis=-1,
     ).astype(np.float32)
-    linear = xyz @ np.array(_XYZ_TO_RGB, np.float32).T
+    linear = xyz @ np.linalg.inv(SRGB_PRIMARIES).T.astype(np.float32)
     return from_linear(linear, dtype)
