@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -364,6 +365,13 @@ def test_closed_pipe_is_quiet(blurry):
     assert done.returncode == 1
 
 
+def resident(pid: int) -> float:
+    """Memory of a process, bytes (Linux; elsewhere it counts as large)."""
+    status = Path(f"/proc/{pid}/statm")
+    pages = status.read_text().split()[1] if status.exists() else "1000000"
+    return int(pages) * 4096.0
+
+
 def test_ctrl_c_leaves_nothing_behind(tmp_path):
     import tifffile
 
@@ -376,7 +384,9 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path):
         text=True,
         start_new_session=True,
     )
-    time.sleep(2)
+    deadline = time.monotonic() + 30
+    while resident(working.pid) < 100e6 and time.monotonic() < deadline:
+        time.sleep(0.02)  # until the photo is being worked on
     working.send_signal(signal.SIGINT)
     _, errors = working.communicate(timeout=60)
     assert working.returncode == 130, errors

@@ -14,8 +14,8 @@ import cepstro
 PACKAGE = Path(cepstro.__file__).parent
 
 # The path of the data (DESIGN): a room imports only from rooms before it. Foundations come first.
-# radial stands before cepstrum because means around circles serve spectra and cepstra alike; scan
-# and race are the parts of ring and fit that outgrew them.
+# radial stands before cepstrum because means around circles serve spectra and cepstra alike; scan,
+# motion and race are the parts of ring and fit that outgrew them.
 PATH = [
     "errors",
     "fft",
@@ -30,6 +30,7 @@ PATH = [
     "scan",
     "noise",
     "fit",
+    "motion",
     "race",
     "analysis",
     "restore",
