@@ -26,6 +26,7 @@ from cepstro.spectrum import Spectrum
 _SHORTEST = 3.5  # px
 _SPOTS = 8  # candidates from each cepstrum
 _RINGS = 4.6  # zeros along the motion that take part
+_SOME_BINS = 30_000  # are enough to compare candidates
 _ACROSS = 0.35  # cycles/px, the widest v that takes part
 
 
@@ -56,6 +57,17 @@ class MotionFit:
     data: PolarSpectrum
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bins:
+    """Bins of a spectrum: frequencies in cycles/px and log power, flat."""
+
+    fy: NDArray[np.float64]
+    fx: NDArray[np.float64]
+    log_power: NDArray[np.float32]
+    resolution: float
+    blocks: int
+
+
 def find_motion(spectrum: Spectrum, *, longest: float) -> MotionFit | None:
     """Fit the motion whose stripes a spectrum shows most clearly, or None without a candidate.
 
@@ -76,19 +88,20 @@ def find_motion(spectrum: Spectrum, *, longest: float) -> MotionFit | None:
     spots = [spot for spot in spots if spot[0] >= _SHORTEST]
     if not spots:
         return None
-    strength = [_ripples(spectrum, length, angle) for length, angle in spots]
+    some, bins = _bins(spectrum, most=_SOME_BINS), _bins(spectrum)
+    strength = [_ripples(some, length, angle) for length, angle in spots]
     length, angle = spots[int(np.argmax(strength))]
     width = float(np.degrees(0.5 / length))  # half a px at the motion's end
     cost = np.zeros(3)
     for _ in range(4):
-        near = [_fit_at(spectrum, length, angle + turn * width) for turn in (-1, 0, 1)]
+        near = [_fit_at(bins, length, angle + turn * width) for turn in (-1, 0, 1)]
         cost = np.array([fit.cost / fit.cells for fit, _ in near])
         bend = cost[0] - 2 * cost[1] + cost[2]
         turn = 0.5 * (cost[0] - cost[2]) / bend if bend > 0 else float(np.sign(cost[0] - cost[2]))
         angle += float(np.clip(turn, -1, 1)) * width
         length = float(near[1][0].parameters[0])
         last, width = width, max(width / 2, 0.05)
-    fit, data = _fit_at(spectrum, length, angle)
+    fit, data = _fit_at(bins, length, angle)
     smooth = smooth_fit(data, float(fit.parameters[0]), fit.band)
     curvature = max(float(bend), 1e-12) / last**2 * fit.cells
     return MotionFit(
@@ -141,40 +154,47 @@ def _spots(cepstrum: NDArray[np.float32], longest: float) -> list[tuple[float, f
     return found
 
 
-def _strips(
-    spectrum: Spectrum, length: float, angle: float, *, across: float, strips: int
-) -> PolarSpectrum:
-    """Mean log power in cells of the frequencies along (columns) and across (rows) a motion."""
+def _bins(spectrum: Spectrum, *, most: int | None = None) -> _Bins:
+    """Bins of a spectrum away from its axes; every k-th of them where at most `most` are wanted."""
     n = spectrum.side
-    fy = np.fft.fftfreq(n)[:, None]
-    fx = np.fft.rfftfreq(n)[None, :]
+    fy, fx = np.meshgrid(np.fft.fftfreq(n), np.fft.rfftfreq(n), indexing="ij")
+    use = np.flatnonzero((np.abs(fy) * n > AXIS_BINS) & (fx * n > AXIS_BINS))
+    use = use[:: 1 if most is None else -(-len(use) // most)]
+    log_power = np.log(np.maximum(spectrum.power.ravel()[use], np.float32(1e-30)))
+    return _Bins(fy.ravel()[use], fx.ravel()[use], log_power, 1 / n, spectrum.blocks)
+
+
+def _strips(bins: _Bins, length: float, angle: float, *, across: float, strips: int) -> PolarSpectrum:
+    """Mean log power in cells of the frequencies along (columns) and across (rows) a motion."""
     cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-    u = fx * cosine - fy * sine
-    v = (fx * sine + fy * cosine) * np.where(u < 0, -1, 1)
-    u = np.abs(u)
-    step = max(1 / n, 1 / (24 * length))
-    column = np.rint(u / step).astype(np.intp)
+    along = bins.fx * cosine - bins.fy * sine
+    step = max(bins.resolution, 1 / (24 * length))
     columns = int(min(0.5, _RINGS / length) / step) + 1
-    row = np.floor((v + across) * (strips / (2 * across))).astype(np.intp)
-    inside = (np.abs(fy) * n > AXIS_BINS) & (np.abs(fx) * n > AXIS_BINS)
-    inside &= (column < columns) & (row >= 0) & (row < strips)
-    cell = (row * columns + column)[inside]
+    near = np.flatnonzero(np.abs(along) < (columns - 0.5) * step)
+    u = along[near]
+    v = (bins.fx[near] * sine + bins.fy[near] * cosine) * np.where(u < 0, -1, 1)
+    inside = np.abs(v) < across
+    near, u, v = near[inside], np.abs(u[inside]), v[inside]
+    row = ((v + across) * (strips / (2 * across))).astype(np.intp)
+    column = np.minimum(np.rint(u / step).astype(np.intp), columns - 1)
+    cell = np.minimum(row, strips - 1) * columns + column
     size = strips * columns
+    count = np.bincount(cell, minlength=size).reshape(strips, columns).astype(np.float64)
 
     def mean(values: NDArray[np.floating]) -> NDArray[np.float64]:
-        total = np.bincount(cell, values[inside], minlength=size).reshape(strips, columns)
+        total = np.bincount(cell, values, minlength=size).reshape(strips, columns)
         return total / np.maximum(count, 1)
 
-    count = np.bincount(cell, minlength=size).reshape(strips, columns).astype(np.float64)
-    power = np.log(np.maximum(spectrum.power, np.float32(1e-30)))
-    along = np.sum(mean(u) * count, axis=0) / np.maximum(count.sum(axis=0), 1)
-    distance = np.maximum(mean(np.hypot(u, v)), 1 / n)
-    return PolarSpectrum(mean(power), count, along, distance, 1 / n)
+    frequency = np.sum(mean(u) * count, axis=0) / np.maximum(count.sum(axis=0), 1)
+    distance = np.maximum(mean(np.hypot(u, v)), bins.resolution)
+    return PolarSpectrum(
+        mean(bins.log_power[near]), count, frequency, distance, bins.resolution, bins.blocks
+    )
 
 
-def _ripples(spectrum: Spectrum, length: float, angle: float) -> float:
+def _ripples(bins: _Bins, length: float, angle: float) -> float:
     """Correlation of the ripples along a direction with those of a motion, -1..1."""
-    data = _strips(spectrum, length, angle, across=0.2, strips=5)
+    data = _strips(bins, length, angle, across=0.2, strips=5)
     columns = data.frequency > 0.35 / length
     if np.count_nonzero(columns) < 8:
         return 0.0
@@ -190,8 +210,8 @@ def _ripples(spectrum: Spectrum, length: float, angle: float) -> float:
     return float(product[0, 1] / np.sqrt(max(product[0, 0] * product[1, 1], 1e-12)))
 
 
-def _fit_at(spectrum: Spectrum, length: float, angle: float) -> tuple[Fit, PolarSpectrum]:
-    data = _strips(spectrum, length, angle, across=_ACROSS, strips=9)
+def _fit_at(bins: _Bins, length: float, angle: float) -> tuple[Fit, PolarSpectrum]:
+    data = _strips(bins, length, angle, across=_ACROSS, strips=9)
     band = (data.frequency > 0.3 / length)[None, :] & (data.count > 0)
     family = Family("motion", lambda p: Motion(p[0]), (1.5,), (1e4,), (0.05,))
     return fit_model(data, family, [(length,)], band), data

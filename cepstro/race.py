@@ -20,9 +20,6 @@ from cepstro.scan import HOLES, INNER, WIDE, match, scan
 
 NEAR, FAR = 3.0, 6.0  # rings in the two bands
 _SAME = 0.03  # candidates closer than this (relative) are one
-# Of the logistic, in the order of `Trial.features`; printed by tests/benchmarks/calibrate.py.
-WEIGHTS = np.array([-5.0, 6.0, 1.0, 0.0, 6.0, 0.0, 0.0, -1.0, 0.0, 0.0])
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
@@ -39,6 +36,8 @@ class Trial:
         Correlation of the ripples with the data, see `cepstro.scan`.
     depth : float
         Depth of the dark ring in the cepstrum near the diameter, in standard errors.
+    misfit : float
+        Scatter left over by the fit, in units of what the number of blocks alone would leave.
     """
 
     fit: Fit
@@ -47,6 +46,7 @@ class Trial:
     ripples: float
     inner: float
     depth: float
+    misfit: float
 
     @property
     def diameter(self) -> float:
@@ -64,8 +64,9 @@ class Trial:
         return np.array(
             [
                 1.0,
-                np.clip(max(self.near, self.far), -0.5, 2.0),
-                np.clip(self.far, -0.5, 2.0),
+                np.log(np.clip(max(self.near, self.far), 0.003, 2.0)),
+                np.log(np.clip(self.far, 0.003, 2.0)),
+                np.log(self.misfit),
                 self.ripples,
                 self.inner,
                 np.clip(self.depth, 0, 12) / 10,
@@ -75,6 +76,10 @@ class Trial:
                 float(self.fit.family == "ring"),
             ]
         )
+
+
+# Of the logistic, in the order of `Trial.features`; printed by tests/benchmarks/calibrate.py.
+WEIGHTS = np.array([-1.0, 2.0, 0.3, 0.0, 3.0, 2.0, 1.0, -0.3, -1.0, 3.0, -0.5])
 
 
 def chance(trial: Trial) -> float:
@@ -135,7 +140,7 @@ def _try(data: PolarSpectrum, depth: NDArray[np.float64], candidate: Candidate) 
         fits.append(fit)
         evidence.append(float(np.log(smooth.cost / fit.cost)))
     # Three rings leave diameter and hole of a ring nearly free: it is read over six.
-    best = fits[1] if evidence[1] > evidence[0] - (0.5 if candidate.hole else 0.0) else fits[0]
+    best = fits[1] if candidate.hole or evidence[1] > evidence[0] else fits[0]
     diameter = float(best.parameters[0])
     kind = (
         0
@@ -151,4 +156,5 @@ def _try(data: PolarSpectrum, depth: NDArray[np.float64], candidate: Candidate) 
         ripples=float(match(data, diameter, look=WIDE)[kind]),
         inner=float(match(data, diameter, look=INNER)[kind]),
         depth=float(dark.max()) if len(dark) else 0.0,
+        misfit=best.cost / best.cells * data.blocks,
     )

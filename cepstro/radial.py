@@ -57,6 +57,8 @@ class PolarSpectrum:
         Distance of each cell from the origin, cycles/px: what the scene's trend depends on.
     resolution : float
         Frequency step of the spectrum it was made from, cycles/px: 1 / block side.
+    blocks : int
+        How many blocks the spectrum is the mean of.
     """
 
     log_power: NDArray[np.float64]
@@ -64,6 +66,7 @@ class PolarSpectrum:
     frequency: NDArray[np.float64]
     distance: NDArray[np.float64]
     resolution: float
+    blocks: int
 
 
 def radial_profile(cepstrum: NDArray[np.floating], *, longest: int | None = None) -> Profile:
@@ -112,7 +115,7 @@ def polar_spectrum(
     log_power = np.log(np.maximum(spectrum.power, np.float32(1e-30)))
     total = np.bincount(cell, log_power.ravel(), minlength=count.size + 1)[:-1].reshape(count.shape)
     distance = np.broadcast_to(np.maximum(frequency, 1 / n), count.shape)
-    return PolarSpectrum(total / np.maximum(count, 1), count, frequency, distance, 1 / n)
+    return PolarSpectrum(total / np.maximum(count, 1), count, frequency, distance, 1 / n, spectrum.blocks)
 
 
 def on_circle(
