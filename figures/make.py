@@ -207,7 +207,6 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "ring.jpg": draw_ring,
     "shapes.jpg": draw_shapes,
     "noise.png": draw_noise,
-    "methods.jpg": draw_methods,
     "analysis.jpg": draw_analysis,
 }
 
