@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zlib
 from dataclasses import replace
+from pathlib import Path
 
 import imagecodecs
 import numpy as np
@@ -22,6 +23,7 @@ from cepstro.icc import ToneCurve
 from cepstro.light import linear_to_srgb, to_linear
 from cepstro.photo import exif
 from cepstro.photo.exif import Builder, Entry
+from cepstro.photo.writing import KINDS
 
 HEIF = importlib.util.find_spec("pillow_heif") is not None
 RAW = importlib.util.find_spec("rawpy") is not None
@@ -535,6 +537,61 @@ def test_missing_extra_is_named_with_its_command(tmp_path, monkeypatch, package,
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtraError, match=rf'pip install "cepstro\[{extra}\]"'):
         cp.read(tmp_path / name)
+
+
+# The table in the docs ----------------------------------------------------------------------------
+
+FORMATS = Path(__file__).parents[1] / "docs" / "formats.md"
+
+
+def rows() -> list[dict[str, str]]:
+    """The table of formats, a row a dictionary."""
+    lines = [line for line in FORMATS.read_text("utf-8").splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [dict(zip(cells[0], row, strict=True)) for row in cells[2:]]
+
+
+def test_docs_list_every_ending_that_is_written():
+    listed = {
+        ending for row in rows() for ending in row["Endings"].split() if row["Writes bits"] != "–"
+    }
+    assert listed == {ending for kind in KINDS for ending in kind.endings}
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: row["Format"].split(" (")[0])
+def test_docs_say_what_each_format_keeps(tmp_path, row):
+    if row["Writes bits"] == "–":
+        pytest.skip("only read")
+    if "heif" in row["Format"] and not HEIF:
+        pytest.skip("the extra heif (pillow-heif) is not installed")
+    out = tmp_path / f"photo{row['Endings'].split()[0]}"
+    block = exif.cleaned(exif_block(1))
+    photo = cp.Photo(picture(3), exif=block, xmp=exif.xmp_upright(XMP), icc=ADOBE_RGB)
+    cp.write(out, photo)
+    back = cp.read(out)
+    keeps = {
+        "EXIF, XMP": bool(back.exif and said(back.exif)[0x829A]) and back.xmp == photo.xmp,
+        "ICC": back.icc == ADOBE_RGB,
+    }
+    cp.write(out, picture())
+    keeps["Grey"] = cp.read(out).pixels.ndim == 2
+    try:
+        cp.write(out, picture(4))
+        keeps["Alpha"] = cp.read(out).shape[2] == 4
+    except WriteError:
+        keeps["Alpha"] = False
+    assert keeps == {name: row[name] == "yes" for name in keeps}
+    written = [bits.split()[0] for bits in row["Writes bits"].split(", ")]
+    for bits, dtype in (
+        ("8", np.uint8),
+        ("16", np.uint16),
+        ("32", np.uint32),
+        ("float", np.float32),
+    ):
+        cp.write(out, picture(dtype=dtype))
+        back = cp.read(out)
+        assert ("float" if back.dtype.kind == "f" else str(back.depth)) in written
+        assert bits not in written or back.dtype == dtype
 
 
 # Photo --------------------------------------------------------------------------------------------
