@@ -224,7 +224,7 @@ def finding(**fields):
         (
             {"confidence": 0.5},
             "Probably out of focus: a disk 18.6 +- 0.1 px across. "
-            "`cepstro deblur` may help; compare the other candidates.",
+            "`cepstro deblur` may help; compare the others below.",
         ),
         (
             {"model": "ring", "psf": cepstro.Ring(18.62, hole=0.4)},
@@ -237,7 +237,7 @@ def finding(**fields):
         ),
         (
             {"verdict": "motion", "model": "motion", "psf": cepstro.Motion(18.62, angle=30)},
-            "Moved: a movement at 30 degrees, 18.6 +- 0.1 px long. `cepstro deblur` can undo it.",
+            "Moved: a smear 18.6 +- 0.1 px long at 30 degrees. `cepstro deblur` can undo it.",
         ),
         (
             {"verdict": "gaussian", "psf": None, "diameter": None},

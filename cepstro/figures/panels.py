@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cepstro.figures.style import LIGHT, SMALL, Theme, legend, picture_axes, plot_axes
 from cepstro.light import split_alpha
+from cepstro.psf import Motion
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from cepstro import PSF, Analysis
 
 _THUMBNAIL = 700  # px of the longer side of pictures in figures
+_FAR = 100  # px; how far the cepstrum is drawn when nothing was found
 _SAME = 0.05  # candidates this near to the found diameter (ln) are not others
 
 
@@ -54,7 +56,7 @@ def draw_cepstrum(axes: Axes, analysis: Analysis, *, theme: Theme = LIGHT) -> Ax
     cepstrum = analysis.cepstrum
     rows, columns = (n // 2 for n in cepstrum.shape)
     found = analysis.diameter
-    reach = min(rows, columns) - 1
+    reach = min(rows - 1, columns - 1, _FAR)
     if found is not None:
         reach = max(8, min(reach, round(1.8 * found)))
     view = cepstrum[rows - reach : rows + reach + 1, columns - reach : columns + reach + 1]
@@ -75,6 +77,7 @@ def draw_cepstrum(axes: Axes, analysis: Analysis, *, theme: Theme = LIGHT) -> Ax
         _draw_ring(axes, found, theme)
         title = "Its cepstrum: a dark ring of radius D"
     elif found is not None and analysis.verdict == "motion":
+        _draw_spots(axes, analysis.psf, theme)
         title = "Its cepstrum: two dark spots"
     plot_axes(axes, theme, title=title, x="quefrency, px", y="quefrency, px")
     axes.grid(False)
@@ -118,12 +121,33 @@ def _draw_ring(axes: Axes, diameter: float, theme: Theme) -> None:
     )
 
 
+def _draw_spots(axes: Axes, psf: PSF | None, theme: Theme) -> None:
+    """Circle one of the two spots of a motion and leave the other bare; write the length."""
+    if not isinstance(psf, Motion):
+        return
+    turn = np.deg2rad(psf.angle)
+    x, y = psf.length * np.cos(turn), -psf.length * np.sin(turn)
+    axes.plot([x], [y], "o", markersize=16, color=theme.mark, fillstyle="none", markeredgewidth=2)
+    axes.annotate(
+        f"L = {psf.length:.1f} px",
+        (x, y),
+        xytext=(0, -16),
+        textcoords="offset points",
+        ha="center",
+        va="top",
+        fontsize=SMALL,
+        color="#ffffff",
+        fontweight="bold",
+        bbox={"facecolor": "#000000", "alpha": 0.65, "edgecolor": "none", "pad": 2},
+    )
+
+
 def draw_profile(axes: Axes, analysis: Analysis, *, theme: Theme = LIGHT) -> Axes:
     """Draw the cepstrum's mean around circles, its scatter, the found D and the candidates."""
     profile = analysis.profile
     found = analysis.diameter
     quefrency, mean, scatter = profile.quefrency, profile.mean, profile.scatter
-    first, last = 4.0, min(100.0, float(quefrency[-1]))
+    first, last = 4.0, min(float(_FAR), float(quefrency[-1]))
     if found is not None:
         first, last = max(2.0, 0.3 * found), min(float(quefrency[-1]), 2.6 * found)
     seen = (quefrency >= first) & (quefrency <= last)
@@ -137,13 +161,14 @@ def draw_profile(axes: Axes, analysis: Analysis, *, theme: Theme = LIGHT) -> Axe
         label="scatter around the circle",
     )
     axes.plot(quefrency[seen], mean[seen], color=theme.data, linewidth=1.8, label="mean")
+    letter = "L" if analysis.verdict == "motion" else "D"
     if found is not None:
         axes.axvline(
             found,
             color=theme.mark,
             linewidth=1.8,
             linestyle="--",
-            label=f"found: D = {found:.1f} px",
+            label=f"found: {letter} = {found:.1f} px",
         )
     label: str | None = "other candidates"
     for candidate in analysis.candidates[:3]:
@@ -193,9 +218,10 @@ def draw_spectrum(axes: Axes, analysis: Analysis, *, theme: Theme = LIGHT) -> Ax
             linestyle="--",
             label=f"fitted {analysis.model or 'model'}",
         )
-    bottom, top = float(np.min(power[seen])) - 6, 6.0
+    last = min(float(frequency[-1]), 1.35 * high)
+    bottom, top = float(np.min(power[seen & (frequency <= last)])) - 6, 6.0
     for number, zero in enumerate(radial.zeros):
-        if zero < frequency[-1]:
+        if zero < last:
             axes.plot(
                 [zero, zero],
                 [bottom, bottom + 0.07 * (top - bottom)],
@@ -210,7 +236,7 @@ def draw_spectrum(axes: Axes, analysis: Analysis, *, theme: Theme = LIGHT) -> Ax
         x="frequency, cycles/px",
         y="power, dB",
     )
-    axes.set_xlim(0, min(float(frequency[-1]), 1.35 * high))
+    axes.set_xlim(0, last)
     axes.set_ylim(bottom, top)
     legend(axes, theme, loc="upper right")
     return axes

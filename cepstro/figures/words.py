@@ -22,10 +22,10 @@ def headline(analysis: "Analysis", *, advise: bool = True) -> str:
         return text + (
             " `cepstro deblur` will help."
             if sure
-            else " `cepstro deblur` may help; compare the other candidates."
+            else " `cepstro deblur` may help; compare the others below."
         )
     if analysis.verdict == "motion":
-        text = f"{'Moved' if sure else 'Probably moved'}: {_shape(analysis)} long."
+        text = f"{'Moved' if sure else 'Probably moved'}: {_shape(analysis)}."
         return text + " `cepstro deblur` can undo it." if advise else text
     if analysis.verdict == "gaussian":
         return "Soft, but not by a defocus that can be sized."
@@ -77,7 +77,7 @@ def _shape(analysis: "Analysis") -> str:
     if analysis.model == "polygon":
         return f"a polygon of {psf.blades} blades {size}"
     if analysis.model == "motion":
-        return f"a movement at {psf.angle:.0f} degrees, {size}"
+        return f"a smear {size} long at {psf.angle:.0f} degrees"
     return f"a disk {size}"
 
 
@@ -88,6 +88,9 @@ def numbers(analysis: "Analysis") -> list[tuple[str, str]]:
         name = "length" if analysis.verdict == "motion" else "diameter"
         rows.append((name, f"{measured(analysis.diameter, analysis.diameter_error)} px"))
     rows.append(("confidence", f"{100 * analysis.confidence:.0f} %"))
+    others = [f"{other.diameter:.1f} px" for other in analysis.candidates[:3]]
+    if analysis.verdict == "defocus" and analysis.confidence < SURE and others:
+        rows.append(("or else", ", ".join(others)))
     if analysis.psf is not None:
         rows.append(("blur", f"{short(analysis.psf)}   (for --psf)"))
     rows.append(("noise", f"{analysis.noise:.4f} of 1   ({255 * analysis.noise:.1f} of 255)"))
