@@ -15,7 +15,7 @@ PACKAGE = Path(cepstro.__file__).parent
 
 # The path of the data (DESIGN): a room imports only from rooms before it. Foundations come first.
 # radial stands before cepstrum because means around circles serve spectra and cepstra alike; scan,
-# motion and race are the parts of ring and fit that outgrew them.
+# gaussian, iris, motion and race are the parts of ring and fit that outgrew them.
 PATH = [
     "errors",
     "fft",
@@ -30,6 +30,8 @@ PATH = [
     "scan",
     "noise",
     "fit",
+    "gaussian",
+    "iris",
     "motion",
     "race",
     "analysis",
