@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.psf import PSF, Disk, Gaussian, Motion, Polygon, Ring
+from cepstro.psf import PSF, Disk, Gaussian, Ring
 from cepstro.radial import PolarSpectrum
 
 RINGS = 6.0  # zeros of the transfer function that take part in a fit
@@ -27,16 +27,11 @@ _LOWEST = 0.3  # lowest frequency that takes part, in units of 1 / diameter
 _HIGHEST = 0.7  # cycles/px, near the corner of the frequency plane
 _TREND = 3  # parameters of a sector's trend
 _STEPS = 40
-_NOISES = (5, 20, 40)  # percentiles of the log power that the noise is first taken for
+_TILT = 3.0  # steepest power law of the noise: JPEG empties the high frequencies
+_NOISES = (20, 40)  # percentiles of the log power that the noise is first taken for
 _SETTLED = 1e-6  # relative fall of the cost that ends the search: a twentieth of an error bar
-_SIGMAS = (
-    0.02,
-    0.06,
-    0.12,
-    0.18,
-    0.25,
-    0.35,
-)  # Gaussians that a fit without rings starts from, in diameters
+# Gaussians that a fit without rings starts from, in diameters.
+_SIGMAS = ((0.05,), (0.2,), (0.35,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +40,8 @@ class Family:
 
     `build` takes the parameters in the fit's own units (softness and Gaussian sigma squared, so
     that the derivative at 0 does not vanish); `lower` and `upper` are their bounds and `widest`
-    the largest change in one step.
+    the largest change in one step (of the first, relative to its size). `power`, where given,
+    computes the model's power in the cells instead of `smeared_power`.
     """
 
     name: str
@@ -53,6 +49,9 @@ class Family:
     lower: tuple[float, ...]
     upper: tuple[float, ...]
     widest: tuple[float, ...]
+    power: (
+        Callable[[NDArray[np.float64], PolarSpectrum, NDArray[np.intp]], NDArray[np.float64]] | None
+    ) = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,26 +119,6 @@ def ring_family(*, soft: bool = False) -> Family:
     )
 
 
-def polygon_family(blades: int, rotation: float, *, soft: bool = False) -> Family:
-    """Polygons of given blades near a given rotation: (diameter, rotation[, softness ** 2])."""
-    span = 360.0 / blades
-    if not soft:
-        return Family(
-            "polygon",
-            lambda p: Polygon(p[0], blades=blades, rotation=p[1]),
-            (1.5, rotation - span),
-            (1e4, rotation + span),
-            (0.05, span / 10),
-        )
-    return Family(
-        "polygon",
-        lambda p: Polygon(p[0], blades=blades, rotation=p[1], softness=float(np.sqrt(p[2]))),
-        (1.5, rotation - span, 0.0),
-        (1e4, rotation + span, 400.0),
-        (0.05, span / 10, 0.5),
-    )
-
-
 def gaussian_family() -> Family:
     """Gaussians: (sigma ** 2,)."""
     return Family("gaussian", lambda p: Gaussian(float(np.sqrt(p[0]))), (1e-4,), (1e4,), (0.5,))
@@ -203,8 +182,12 @@ def fit_model(
 
 def smooth_fit(data: PolarSpectrum, diameter: float, band: NDArray[np.bool_]) -> Fit:
     """Fit what has no rings in a band: a Gaussian."""
-    starts = [((part * diameter) ** 2,) for part in _SIGMAS]
-    return fit_model(data, gaussian_family(), starts, band)
+    # A descent from each start: the trend alone is a minimum too, and not the deepest.
+    fits = [
+        fit_model(data, gaussian_family(), [((part * diameter) ** 2,) for part in parts], band)
+        for parts in _SIGMAS
+    ]
+    return min(fits, key=lambda fit: fit.cost)
 
 
 @dataclass(slots=True, eq=False)
@@ -235,10 +218,13 @@ class _Problem:
         self.data, self.columns, self.y, self.weight, self.family = data, columns, y, weight, family
         log_rho = np.log(data.distance[:, columns])
         log_rho = log_rho - log_rho[weight > 0].mean()
+        self.log_rho = log_rho
         self.basis = np.stack([log_rho**power for power in range(_TREND)], axis=1)
 
     def power(self, shape: NDArray[np.float64]) -> NDArray[np.float64]:
         """Smeared power of the family's transfer function, (1 or sectors, columns)."""
+        if self.family.power is not None:
+            return self.family.power(shape, self.data, self.columns)
         return smeared_power(self.family.build(shape), self.data, self.columns)
 
     def evaluate(
@@ -246,7 +232,8 @@ class _Problem:
     ) -> _State:
         power = self.power(shape)
         scene = np.exp(np.clip((trend[:, None, :] @ self.basis)[:, 0], -60, 60))
-        total = scene * (power + np.exp(floors[0])) + np.exp(floors[1])
+        noise = np.exp(floors[1] + floors[2] * self.log_rho)
+        total = scene * (power + np.exp(floors[0])) + noise
         residual = self.y - np.log(total)
         cost = float(np.sum(self.weight * residual**2))
         return _State(shape, floors, trend, power, scene, total, residual, cost)
@@ -262,7 +249,7 @@ class _Problem:
         right = (weighted @ target[..., None])[..., 0]
         left += 1e-6 * np.eye(_TREND)
         trend = np.linalg.solve(left, right[..., None])[..., 0]
-        return self.evaluate(shape, np.array([np.log(1e-3), log_noise]), trend)
+        return self.evaluate(shape, np.array([np.log(1e-3), log_noise, 0.0]), trend)
 
     def normal(self, state: _State) -> tuple[NDArray[np.float64], ...]:
         """Normal matrices: shared x shared, sectors x shared x trend, sectors x trend x trend."""
@@ -276,9 +263,11 @@ class _Problem:
             moved[index] += step
             columns.append(gain * (self.power(moved) - state.power) / step)
         columns.append(gain * np.exp(state.floors[0]))
-        columns.append(np.exp(state.floors[1]) / state.total)
+        noise = np.exp(state.floors[1] + state.floors[2] * self.log_rho) / state.total
+        columns.append(noise)
+        columns.append(noise * self.log_rho)
         shared = np.stack(columns)  # (g, sectors, columns)
-        slope = 1 - np.exp(state.floors[1]) / state.total  # d y / d t_s
+        slope = 1 - noise  # d y / d t_s
         flat = (shared * self.weight).reshape(len(shared), -1)
         matrix = flat @ shared.reshape(len(shared), -1).T
         vector = flat @ state.residual.ravel()
@@ -310,6 +299,7 @@ class _Problem:
         )
         floors = state.floors + np.clip(change[free:], -2, 2)
         floors[0] = np.clip(floors[0], np.log(1e-7), np.log(0.3))
+        floors[2] = np.clip(floors[2], -_TILT, _TILT)
         return self.evaluate(shape, floors, trend)
 
     def result(self, state: _State, band: NDArray[np.bool_]) -> Fit:
@@ -317,7 +307,7 @@ class _Problem:
         solved = np.linalg.solve(block + 1e-6 * np.eye(_TREND), cross.transpose(0, 2, 1))
         information = matrix - (cross @ solved).sum(axis=0)
         cells = int(np.count_nonzero(self.weight))
-        size = len(state.shape) + 2 + state.trend.size
+        size = len(state.shape) + 3 + state.trend.size
         scatter = state.cost / max(1, cells - size)
         covariance = np.linalg.pinv(information, hermitian=True) * scatter
         errors = np.sqrt(np.maximum(np.diag(covariance)[: len(state.shape)], 0))
@@ -348,23 +338,10 @@ def smeared_power(psf: PSF, data: PolarSpectrum, columns: NDArray[np.intp]) -> N
 
     Returns
     -------
-    (1, k) for PSFs that are the same in all directions, else (sectors, k).
+    (1, k) float64
     """
     rho = data.frequency[columns]
     around = rho + data.resolution * np.array([[-1.0], [0.0], [1.0]])
-    power: NDArray[np.float64]
-    if isinstance(psf, Motion):  # its data are strips along the motion
-        power = psf.transfer(np.zeros_like(around), around) ** 2
-        return ((power[0] + 4 * power[1] + power[2]) / 6)[None, :]
-    radial = getattr(psf, "radial", None)
-    if radial is not None:
-        power = np.abs(radial(np.abs(around))) ** 2
-        return ((power[0] + 4 * power[1] + power[2]) / 6)[None, :]
-    sectors = data.count.shape[0]
-    fine = 5  # directions within a sector
-    angle = (np.arange(sectors * fine) + 0.5) * (np.pi / (sectors * fine))
-    direction = angle[:, None, None]
-    power = np.abs(psf.transfer(-around * np.sin(direction), around * np.cos(direction))) ** 2
-    smeared = (power[:, 0] + 4 * power[:, 1] + power[:, 2]) / 6
-    log_mean = np.log(smeared + 1e-12).reshape(sectors, fine, len(columns)).mean(axis=1)
-    return np.asarray(np.exp(log_mean), np.float64)
+    # Along x: the same in every direction, or for a motion (fitted in strips) along it.
+    power = np.abs(psf.transfer(np.zeros_like(around), around)) ** 2
+    return np.asarray((power[0] + 4 * power[1] + power[2])[None, :] / 6, np.float64)
