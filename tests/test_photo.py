@@ -21,7 +21,8 @@ import cepstro.photo as cp
 from cepstro.errors import MissingExtraError, ReadError, UnsuitableImageError, WriteError
 from cepstro.icc import ToneCurve
 from cepstro.light import linear_to_srgb, to_linear
-from cepstro.photo import exif
+from cepstro.photo import exif, jxl
+from cepstro.photo.colour import lab_to_rgb
 from cepstro.photo.exif import Builder, Entry
 from cepstro.photo.writing import KINDS
 
@@ -447,6 +448,61 @@ def test_caller_may_know_the_light_better(tmp_path):
     assert cp.read(tmp_path / "a.png", light="linear").light == "linear"
 
 
+def cmyk_profile() -> bytes:
+    """A press that never was: 8-bit lookup tables whose sixteen corners are given Lab colours."""
+    corners = [cmyk_corner(i >> 3 & 1, i >> 2 & 1, i >> 1 & 1, i & 1) for i in range(16)]
+    nodes = bytes(
+        value
+        for lightness, a, b in corners
+        for value in (round(lightness * 2.55), round(a) + 128, round(b) + 128)
+    )
+    straight = bytes(range(256))
+    one = struct.pack(">9i", *(65536 * int(i % 4 == 0) for i in range(9)))
+    table = b"mft1" + bytes(4) + bytes((4, 3, 2, 0)) + one + straight * 4 + nodes + straight * 3
+    white = b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061)
+    text = b"text" + bytes(4) + b"a test\0\0"
+    tags = {b"A2B0": table, b"wtpt": white, b"cprt": text, b"desc": text}
+    at = 128 + 4 + 12 * len(tags)
+    rows, body = b"", b""
+    for name, data in tags.items():
+        data += bytes(-len(data) % 4)
+        rows += struct.pack(">4sII", name, at + len(body), len(data))
+        body += data
+    head = bytearray(128)
+    head[0:4] = struct.pack(">I", at + len(body))
+    head[8:12] = b"\2\x40\0\0"
+    head[12:24] = b"prtrCMYKLab "
+    head[36:40] = b"acsp"
+    head[68:80] = struct.pack(">3i", 63190, 65536, 54061)
+    return bytes(head) + struct.pack(">I", len(tags)) + rows + body
+
+
+def cmyk_corner(c: int, m: int, y: int, k: int) -> tuple[float, float, float]:
+    if k:
+        return (0, 0, 0)
+    return (100 - 20 * c - 25 * m - 5 * y, -30 * c + 40 * m, -20 * c + 40 * y)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_cmyk_goes_through_its_profile(tmp_path, dtype):
+    top = np.iinfo(dtype).max
+    sets = [(0, 0, 0, 0), (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 1, 1, 0), (0, 0, 0, 1)]
+    inks = (np.array(sets)[None] * top).astype(dtype)
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        inks,
+        photometric="separated",
+        iccprofile=cmyk_profile(),
+        extrasamples=[],
+    )
+    photo = cp.read(tmp_path / "a.tif")
+    lab = np.array([[cmyk_corner(*inks) for inks in sets]], np.float32)
+    expected = lab_to_rgb(lab, np.dtype(dtype))
+    assert photo.dtype == dtype
+    assert np.abs(photo.pixels / top - expected / top).max() < 0.02
+    assert photo.icc is None  # the pixels are sRGB now
+
+
 # PNM ----------------------------------------------------------------------------------------------
 
 
@@ -475,6 +531,29 @@ def test_pgm_is_for_grey_and_ppm_for_colour(tmp_path):
         cp.write(tmp_path / "a.pgm", picture(3))
     cp.write(tmp_path / "a.ppm", picture(3))
     assert (tmp_path / "a.ppm").read_bytes().startswith(b"P6")
+
+
+# JPEG XL ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "size", [(1, 1), (8, 8), (256, 256), (400, 300), (160, 90), (37, 600), (3, 9000)]
+)
+@pytest.mark.parametrize("container", [True, False])
+def test_size_of_jpeg_xl_is_known_before_unpacking(size, container):
+    width, height = size
+    blank = np.zeros((height, width), np.uint8)
+    data = imagecodecs.jpegxl_encode(blank, lossless=True, effort=1, usecontainer=container)
+    stream = jxl._codestream(jxl._boxes(data)) if container else data
+    assert jxl._size(stream) == size
+
+
+def test_packed_notes_of_jpeg_xl_are_read_within_reason(tmp_path):
+    bare = bytes(imagecodecs.jpegxl_encode(picture(3), lossless=True, usecontainer=True))
+    for note, kept in ((bytes(4) + exif_block(1), True), (bytes(1 << 24), False)):
+        body = b"brobExif" + imagecodecs.brotli_encode(note)
+        (tmp_path / "a.jxl").write_bytes(bare + struct.pack(">I", len(body) + 4) + body)
+        assert (cp.read(tmp_path / "a.jxl").exif is not None) is kept
 
 
 # RAW and extras -----------------------------------------------------------------------------------

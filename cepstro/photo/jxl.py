@@ -16,7 +16,7 @@ from cepstro.photo.limits import Limit
 from cepstro.photo.model import Photo
 
 CODESTREAM, CONTAINER = b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"
-_MAX_NOTE = 16 << 20
+_MAX_NOTE = 1 << 20  # bytes of unpacked EXIF or XMP
 
 
 def decode(data: bytes, *, limit: Limit) -> Photo:
@@ -27,7 +27,7 @@ def decode(data: bytes, *, limit: Limit) -> Photo:
     width, height = _size(data if not boxes else _codestream(boxes))
     limit.check(width, height, stored=len(data))
     pixels = imagecodecs.jpegxl_decode(data, index=0)
-    notes = {name: body for name, body in boxes if name in (b"Exif", b"xml ")}
+    notes = dict(_plain(name, body) for name, body in boxes)
     block = notes.get(b"Exif")
     return Photo(
         pixels=pixels,
@@ -54,6 +54,18 @@ def encode(photo: Photo, *, quality: int | None = None) -> bytes:
     if photo.xmp:
         notes += _box(b"xml ", photo.xmp)
     return bytes(bare) + notes
+
+
+def _plain(name: bytes, body: bytes) -> tuple[bytes, bytes]:
+    """Return a box as it is, or unpacked if it is a note that Brotli packed."""
+    if name != b"brob" or body[:4] not in (b"Exif", b"xml "):
+        return name, body
+    import imagecodecs
+
+    try:
+        return body[:4], bytes(imagecodecs.brotli_decode(body[4:], out=bytearray(_MAX_NOTE)))
+    except imagecodecs.BrotliError:
+        return name, b""
 
 
 def _box(name: bytes, body: bytes) -> bytes:

@@ -38,12 +38,12 @@ class Limit:
         if count > self.pixels:
             raise ReadError(
                 f"it has {size}, more than the limit of {self.pixels / 1e6:,.0f} MP; "
-                f"if it is to be trusted, raise max_pixels to {count}"
+                f"if it is to be trusted, set --max-pixels (max_pixels) to {count}"
             )
         if max(width, height) > MAX_SIDE:
             raise ReadError(f"it has {size}, a side longer than {MAX_SIDE:,} px")
         if not self.named and count > _BOMB_PIXELS and count * sample_bytes > _BOMB_RATIO * stored:
             raise ReadError(
                 f"it packs {size} into {stored:,} bytes, as no photo does; "
-                f"if it is to be trusted, set max_pixels to {count}"
+                f"if it is to be trusted, set --max-pixels (max_pixels) to {count}"
             )

@@ -111,7 +111,7 @@ def _decode(stored: Stored, ending: str, page: int, limit: Limit) -> Photo:
     if len(stored) > _BYTES_A_PIXEL * limit.pixels:
         raise ReadError(
             f"it has {len(stored):,} bytes, more than {limit.pixels / 1e6:,.0f} MP are believed to "
-            "take; if it is to be trusted, raise max_pixels"
+            "take; if it is to be trusted, raise --max-pixels (max_pixels)"
         )
     data = stored[:]
     for signatures, decode in _BY_BEGINNING:

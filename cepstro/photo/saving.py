@@ -69,7 +69,8 @@ def check_output(
     if found is not None:
         if not overwrite and any(_same(out, source) for source in inputs if source is not None):
             raise WriteError(
-                f"{name} is the input itself; name another file, or allow it with overwrite"
+                f"{name} is the input itself; name another file, "
+                "or allow it with --overwrite (overwrite=True)"
             )
         if stat.S_ISLNK(found.st_mode):
             raise WriteError(f"{name} is a symbolic link; name the file that it should be")

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cepstro.errors import ReadError
+from cepstro.fft import threads
 from cepstro.photo import exif
 from cepstro.photo.colour import cmyk_to_rgb, lab_to_rgb
 from cepstro.photo.depth import full_range, unpremultiplied
@@ -64,7 +65,7 @@ def decode(data: Stored, *, page: int, limit: Limit) -> Photo:
         )
         if tiff.samplesperpixel > 16:
             raise ReadError(f"it has {tiff.samplesperpixel} channels; grey, RGB and alpha are read")
-        pixels = tiff.asarray(maxworkers=1)
+        pixels = tiff.asarray(maxworkers=threads())
         if tiff.planarconfig == 2 and pixels.ndim == 3:
             pixels = np.moveaxis(pixels, 0, -1)
         bits = tiff.bitspersample

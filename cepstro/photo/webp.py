@@ -10,6 +10,7 @@ import struct
 import numpy as np
 
 from cepstro.errors import ReadError
+from cepstro.fft import threads
 from cepstro.photo.limits import Limit
 from cepstro.photo.model import Photo
 
@@ -49,7 +50,10 @@ def encode(photo: Photo, *, quality: int | None = None) -> bytes:
     pixels = np.ascontiguousarray(photo.pixels)
     lossless = quality is None and photo.lossless is True
     bare = imagecodecs.webp_encode(
-        pixels, level=QUALITY if quality is None else quality, lossless=lossless
+        pixels,
+        level=QUALITY if quality is None else quality,
+        lossless=lossless,
+        numthreads=threads(),
     )
     notes = {b"ICCP": photo.icc, b"EXIF": photo.exif, b"XMP ": photo.xmp}
     if not any(notes.values()):
