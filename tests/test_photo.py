@@ -63,7 +63,11 @@ def exif_block(turn: int, *, order: str = "<", thumbnail: bytes = b"") -> bytes:
         exif.Y_RESOLUTION: Entry(5, 1, struct.pack(order + "II", 240, 1), 0),
         exif.RESOLUTION_UNIT: Entry(3, 1, struct.pack(order + "H", 2), 0),
     }
-    parts.exif = {0x829A: Entry(5, 1, struct.pack(order + "II", 1, 125), 0)}
+    parts.exif = {
+        0x829A: Entry(5, 1, struct.pack(order + "II", 1, 125), 0),
+        exif.PIXELS_ACROSS: Entry(4, 1, struct.pack(order + "I", 4000), 0),
+        exif.PIXELS_DOWN: Entry(3, 1, struct.pack(order + "H", 3000), 0),
+    }
     parts.gps = {0x0001: Entry(2, 2, b"N\0", 0)}
     block = bytearray(parts.block())
     if thumbnail:
@@ -175,6 +179,22 @@ def test_depth_is_lowered_by_rounding_and_floats_are_clipped(tmp_path):
     np.testing.assert_array_equal(cp.read(tmp_path / "a.png").pixels, [[0, 0, 32768, 65535, 65535]])
     cp.write(tmp_path / "b.png", np.array([[False, True]]))
     np.testing.assert_array_equal(cp.read(tmp_path / "b.png").pixels, [[0, 255]])
+
+
+def test_arrays_of_foreign_byte_order_and_stride_are_written_right(tmp_path):
+    pixels = picture(3, dtype=np.uint16)
+    for ending in (".png", ".tif", ".npy", ".jxl"):
+        cp.write(tmp_path / f"a{ending}", pixels.astype(">u2"))
+        np.testing.assert_array_equal(cp.read(tmp_path / f"a{ending}").pixels, pixels)
+        cp.write(tmp_path / f"a{ending}", pixels[::-2, ::3])
+        np.testing.assert_array_equal(cp.read(tmp_path / f"a{ending}").pixels, pixels[::-2, ::3])
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".webp"])
+def test_pictures_too_long_for_a_kind_are_refused(tmp_path, ending):
+    with pytest.raises(WriteError, match="does not hold this picture of 70000 x 1 px"):
+        cp.write(tmp_path / f"a{ending}", np.zeros((1, 70000), np.uint8))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_numbers_that_are_not_finite_stay_in_floats_and_out_of_integers(tmp_path):
@@ -343,7 +363,9 @@ def test_orientation_is_applied_and_reset(tmp_path, turn):
         assert exif.orientation(photo.exif) == 1
         if ending != ".tif":
             assert b"small picture" not in photo.exif
-            assert said(photo.exif)[0x829A] == said(block)[0x829A]
+            found = said(photo.exif)
+            assert found[0x829A] == said(block)[0x829A]
+            assert (found[exif.PIXELS_ACROSS], found[exif.PIXELS_DOWN]) == (32, 24)
             assert b'tiff:Orientation="1"' in photo.xmp
         if ending == ".png":
             assert photo.dpi == ((240.0, 300.0) if turn < 5 else (300.0, 240.0))

@@ -19,6 +19,7 @@ from cepstro.photo.stored import Stored
 
 ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x0112, 0x011A, 0x011B, 0x0128
 EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
+PIXELS_ACROSS, PIXELS_DOWN = 0xA002, 0xA003
 THUMBNAIL, THUMBNAIL_SIZE = 0x0201, 0x0202
 # Said of the photo rather than of its pixels: ImageDescription, Make, Model, Software, DateTime,
 # Artist, Copyright; what passes between a TIFF's own directory and an EXIF block.
@@ -117,28 +118,40 @@ def sane_dpi(x: float, y: float) -> tuple[float, float] | None:
     return (round(x, 2), round(y, 2)) if 1 <= x <= 1e5 and 1 <= y <= 1e5 else None
 
 
-def cleaned(block: bytes | None) -> bytes | None:
-    """Return the block with orientation 1 and no thumbnail; None for what is no EXIF block."""
+def cleaned(block: bytes | None, size: tuple[int, int] | None = None) -> bytes | None:
+    """Return the block with orientation 1 and no thumbnail; None for what is no EXIF block.
+
+    Where `size` (width, height) is given and the block tells a size, it tells that one.
+    """
     ifd = first_directory(block) if block else None
     if block is None or ifd is None or not ifd.entries:
         return None
     out = bytearray(block)
-    if ORIENTATION in ifd.entries:
-        entry = ifd.entries[ORIENTATION]
-        code = {3: "H", 4: "I", 1: "B"}.get(entry.kind)
-        if code:
-            struct.pack_into(ifd.order + code, out, entry.at, 1)
+    _put(out, ifd, ORIENTATION, 1)
+    start = ifd.number(EXIF_IFD)
+    inner = directory(block, int(start), ifd.order) if start else None
+    if size and inner:
+        _put(out, inner, PIXELS_ACROSS, size[0])
+        _put(out, inner, PIXELS_DOWN, size[1])
     small = directory(block, ifd.next, ifd.order) if ifd.next else None
     if ifd.next and ifd.next_at + 4 <= len(out):
         struct.pack_into(ifd.order + "I", out, ifd.next_at, 0)
     if small:
-        start, size = small.number(THUMBNAIL), small.number(THUMBNAIL_SIZE)
-        if start and size and start + size <= len(out):
-            first, last = int(start), int(start + size)
+        place, length = small.number(THUMBNAIL), small.number(THUMBNAIL_SIZE)
+        if place and length and place + length <= len(out):
+            first, last = int(place), int(place + length)
             out[first:last] = bytes(last - first)
             if last >= len(out) - 2:
                 del out[first:]
     return bytes(out)
+
+
+def _put(block: bytearray, ifd: Directory, tag: int, value: int) -> None:
+    """Overwrite a whole number where the directory has one."""
+    entry = ifd.entries.get(tag)
+    code = {3: "H", 4: "I", 1: "B"}.get(entry.kind) if entry else None
+    if entry and code and value < 1 << 8 * struct.calcsize(code):
+        struct.pack_into(ifd.order + code, block, entry.at, value)
 
 
 def upright(pixels: np.ndarray, value: int) -> np.ndarray:

@@ -21,7 +21,7 @@ from cepstro.photo import avif, exif, heif, jpeg, jxl, npy, png, pnm, raw, simpl
 from cepstro.photo.colour import only_for
 from cepstro.photo.limits import MAX_PIXELS, Limit
 from cepstro.photo.model import Photo
-from cepstro.photo.saving import safe_name
+from cepstro.photo.saving import first_line, safe_name
 from cepstro.photo.stored import Stored
 
 
@@ -78,10 +78,10 @@ def read(
     except MemoryError as error:
         raise ReadError(f"{name} cannot be read: it needs more memory than there is") from error
     except OSError as error:
-        why = error.strerror or _first_line(error)
+        why = error.strerror or first_line(error)
         raise ReadError(f"{name} cannot be read: {why[0].lower()}{why[1:]}") from error
     except Exception as error:
-        raise ReadError(f"{name} cannot be read: it is broken ({_first_line(error)})") from error
+        raise ReadError(f"{name} cannot be read: it is broken ({first_line(error)})") from error
     return _finished(photo, source, light)
 
 
@@ -180,14 +180,9 @@ def _finished(photo: Photo, source: Path, light: Light | None) -> Photo:
         photo,
         pixels=pixels,
         path=source,
-        exif=exif.cleaned(photo.exif),
+        exif=exif.cleaned(photo.exif, (pixels.shape[1], pixels.shape[0])),
         icc=icc,
         xmp=exif.xmp_upright(photo.xmp),
         dpi=dpi,
         light=light if light is not None else own if own is not None else photo.light,
     )
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return safe_name(text[0]) if text else type(error).__name__

@@ -29,6 +29,12 @@ def safe_name(path: str | os.PathLike[str]) -> str:
     )
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what a library says of an error, fit for a message."""
+    text = str(error).strip().splitlines()
+    return safe_name(text[0]) if text else type(error).__name__
+
+
 def check_output(
     path: str | os.PathLike[str],
     *inputs: str | os.PathLike[str] | None,

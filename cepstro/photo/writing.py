@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.errors import WriteError
+from cepstro.errors import CepstroError, WriteError
 from cepstro.icc import ToneCurve, is_srgb
 from cepstro.light import split_alpha
 from cepstro.photo import avif, heif, jpeg, jxl, npy, png, pnm, simple, tiff, webp
 from cepstro.photo.colour import linear_profile, only_for, to_srgb
 from cepstro.photo.depth import as_float, requantised
 from cepstro.photo.model import Photo, check_finite
-from cepstro.photo.saving import check_output, safe_name, save
+from cepstro.photo.saving import check_output, first_line, safe_name, save
 
 _ANY = ("uint8", "uint16", "uint32", "float16", "float32", "float64")
 
@@ -103,9 +103,21 @@ def encode(photo: Photo, out: Path, *, quality: int | None = None) -> bytes:
         out.suffix.lower() == ".pgm"
     ):
         raise WriteError(f"{safe_name(out)}: .pgm is for grey and .ppm for colour; .pnm takes both")
-    if kind.quality:
-        return kind.encode(fitted, quality=quality)
-    return kind.encode(fitted)
+    options = {"quality": quality} if kind.quality else {}
+    try:
+        return kind.encode(fitted, **options)
+    except CepstroError:
+        raise
+    except MemoryError as error:
+        raise WriteError(
+            f"{safe_name(out)} cannot be written: it needs more memory than there is"
+        ) from error
+    except Exception as error:  # whatever the library makes of a picture too large for its format
+        height, width = photo.shape[:2]
+        raise WriteError(
+            f"{safe_name(out)}: {kind.name} does not hold this picture of {width} x {height} px "
+            f"({first_line(error)}); name a file ending in .tif or .png"
+        ) from error
 
 
 def kind_of(out: Path) -> Kind:
@@ -172,7 +184,7 @@ def _opaque(alpha: NDArray[Any]) -> bool:
 def _nearest(dtype: np.dtype[Any], kind: Kind) -> np.dtype[Any]:
     """Return the dtype of the kind that loses least."""
     if dtype.name in kind.dtypes:
-        return dtype
+        return dtype.newbyteorder("=")
     if dtype.kind == "b":
         return np.dtype(kind.dtypes[0])
     floats = [name for name in kind.dtypes if name.startswith("float")]
