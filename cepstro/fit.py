@@ -29,9 +29,9 @@ _TREND = 3  # parameters of a sector's trend
 _STEPS = 40
 _TILT = 3.0  # steepest power law of the noise: JPEG empties the high frequencies
 _NOISES = (20, 40)  # percentiles of the log power that the noise is first taken for
-_SETTLED = 1e-6  # relative fall of the cost that ends the search: a twentieth of an error bar
+SETTLED, ROUGHLY = 1e-6, 1e-3  # where a search ends: at a twentieth of an error bar; in the race
 # Gaussians that a fit without rings starts from, in diameters.
-_SIGMAS = ((0.05,), (0.2,), (0.35,))
+_SIGMAS = (0.05, 0.2, 0.35)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,8 @@ def fit_model(
     family: Family,
     starts: Sequence[tuple[float, ...]],
     band: NDArray[np.bool_],
+    *,
+    settled: float = SETTLED,
 ) -> Fit:
     """Fit a family of PSFs to a polar spectrum, from the start that lies nearest to the data.
 
@@ -149,6 +151,8 @@ def fit_model(
         Shape parameters that may be started from, in the family's units.
     band : (sectors, m) bool
         Cells that take part, as from `fit_band`.
+    settled : float
+        Relative fall of the cost in one step at which the search ends.
 
     References
     ----------
@@ -173,9 +177,9 @@ def fit_model(
             damping *= 5
         else:
             break
-        settled = state.cost - trial.cost < _SETTLED * state.cost
+        fall = state.cost - trial.cost
         state, damping = trial, max(damping / 10, 1e-9)
-        if settled:
+        if fall < settled * state.cost:
             break
     return problem.result(state, band)
 
@@ -184,8 +188,8 @@ def smooth_fit(data: PolarSpectrum, diameter: float, band: NDArray[np.bool_]) ->
     """Fit what has no rings in a band: a Gaussian."""
     # A descent from each start: the trend alone is a minimum too, and not the deepest.
     fits = [
-        fit_model(data, gaussian_family(), [((part * diameter) ** 2,) for part in parts], band)
-        for parts in _SIGMAS
+        fit_model(data, gaussian_family(), [((part * diameter) ** 2,)], band, settled=ROUGHLY)
+        for part in _SIGMAS
     ]
     return min(fits, key=lambda fit: fit.cost)
 

@@ -13,13 +13,27 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.fit import Family, Fit, disk_family, fit_band, fit_model, ring_family, smooth_fit
-from cepstro.radial import PolarSpectrum, Profile
+from cepstro.fit import (
+    ROUGHLY,
+    Family,
+    Fit,
+    disk_family,
+    fit_band,
+    fit_model,
+    ring_family,
+    smooth_fit,
+)
+from cepstro.radial import PolarSpectrum, Profile, coarsened
 from cepstro.ring import Candidate, ring_candidates, ring_depth
 from cepstro.scan import HOLES, INNER, WIDE, match, scan
 
 NEAR, FAR = 3.0, 6.0  # rings in the two bands
+SMALLEST_FIT = 2.9  # px; smaller disks have their first zero beyond the band
+_PLAIN = 0.8  # far evidence from which on the near band need not be looked at
+_PER_RING = 20  # frequencies to a ring in the race's fits
+_FEWEST_CELLS = 60
 _SAME = 0.03  # candidates closer than this (relative) are one
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
@@ -108,7 +122,7 @@ def candidates(data: PolarSpectrum, profile: Profile, *, largest: float) -> list
         Candidate(1.03 * dark.diameter, 0.0) for dark in ring_candidates(profile, smallest=5)[:2]
     ]
     chosen: list[Candidate] = []
-    for group, most in ((disks, 4), (seen, 2), (rings, 4)):
+    for group, most in ((disks, 3), (seen, 2), (rings, 3)):
         kept = 0
         for candidate in group:
             if kept < most and not any(_same(candidate, other) for other in chosen):
@@ -130,17 +144,21 @@ def _try(data: PolarSpectrum, depth: NDArray[np.float64], candidate: Candidate) 
         family = ring_family()
         holes = np.clip(candidate.hole + np.array([-0.15, 0, 0.15]), 0.15, 1)
         starts = [(candidate.diameter, float(hole)) for hole in holes]
+    coarse = coarsened(data, 1 / (_PER_RING * candidate.diameter))
     fits, evidence = [], []
-    for rings in (NEAR, FAR):
-        band = fit_band(data, candidate.diameter, rings=rings)
-        if np.count_nonzero(band) < 60:
+    for rings in (FAR, NEAR):
+        band = fit_band(coarse, candidate.diameter, rings=rings)
+        if np.count_nonzero(band) < _FEWEST_CELLS:
             return None
-        fit = fit_model(data, family, starts, band)
-        smooth = smooth_fit(data, candidate.diameter, band)
+        fit = fit_model(coarse, family, starts, band, settled=ROUGHLY)
+        smooth = smooth_fit(coarse, candidate.diameter, band)
         fits.append(fit)
         evidence.append(float(np.log(smooth.cost / fit.cost)))
+        if evidence[0] > _PLAIN:
+            fits, evidence = 2 * fits, 2 * evidence
+            break
     # Three rings leave diameter and hole of a ring nearly free: it is read over six.
-    best = fits[1] if candidate.hole or evidence[1] > evidence[0] else fits[0]
+    best = fits[0] if candidate.hole or evidence[0] >= evidence[1] else fits[1]
     diameter = float(best.parameters[0])
     kind = (
         0
@@ -149,10 +167,12 @@ def _try(data: PolarSpectrum, depth: NDArray[np.float64], candidate: Candidate) 
     )
     low, high = int(0.88 * diameter), int(1.03 * diameter) + 2
     dark = depth[low:high]
+    if diameter < SMALLEST_FIT:
+        return None
     return Trial(
         fit=best,
-        near=evidence[0],
-        far=evidence[1],
+        near=evidence[1],
+        far=evidence[0],
         ripples=float(match(data, diameter, look=WIDE)[kind]),
         inner=float(match(data, diameter, look=INNER)[kind]),
         depth=float(dark.max()) if len(dark) else 0.0,

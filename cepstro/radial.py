@@ -115,7 +115,31 @@ def polar_spectrum(
     log_power = np.log(np.maximum(spectrum.power, np.float32(1e-30)))
     total = np.bincount(cell, log_power.ravel(), minlength=count.size + 1)[:-1].reshape(count.shape)
     distance = np.broadcast_to(np.maximum(frequency, 1 / n), count.shape)
-    return PolarSpectrum(total / np.maximum(count, 1), count, frequency, distance, 1 / n, spectrum.blocks)
+    return PolarSpectrum(
+        total / np.maximum(count, 1), count, frequency, distance, 1 / n, spectrum.blocks
+    )
+
+
+def coarsened(data: PolarSpectrum, step: float) -> PolarSpectrum:
+    """Merge neighbouring cells of a polar spectrum to a step of at least `step` cycles/px."""
+    merge = int(step / (data.frequency[1] - data.frequency[0]))
+    if merge < 2:
+        return data
+    first = np.arange(0, len(data.frequency), merge)
+    count = np.add.reduceat(data.count, first, axis=1)
+
+    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.add.reduceat(data.count * values, first, axis=1) / np.maximum(count, 1)
+
+    weight = data.count.sum(axis=0)
+    total = np.maximum(np.add.reduceat(weight, first), 1)
+    frequency = np.add.reduceat(weight * data.frequency, first) / total
+    # Cells without data (next to the origin) keep a distance of their own.
+    frequency = np.where(frequency > 0, frequency, data.frequency[first])
+    distance = np.broadcast_to(np.maximum(frequency, data.resolution), count.shape)
+    return PolarSpectrum(
+        mean(data.log_power), count, frequency, distance, data.resolution, data.blocks
+    )
 
 
 def on_circle(
