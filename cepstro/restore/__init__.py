@@ -13,12 +13,12 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.light import Light, from_linear, split_alpha, to_linear
+from cepstro.light import Light, split_alpha
 from cepstro.photo import Photo, check_finite, repack, unpack
 from cepstro.psf import PSF
-from cepstro.restore import prior, wiener
+from cepstro.restore.colour import Job, by_channel, by_luminance, by_wiener
 
-METHODS: tuple[str, ...] = ("wiener",)
+METHODS = ("wiener", "best")
 Progress = Callable[[float], None]
 Image = TypeVar("Image", Photo, NDArray[Any])
 
@@ -46,7 +46,7 @@ def deblur(
     nsr : float, "auto" or None
         Noise-to-signal constant K > 0 of ``conj(H) / (abs(H)**2 + K)``. A number and no `method`
         means plain Wiener. "auto" and None choose it for the photo.
-    method : "wiener" or None
+    method : "wiener", "best" or None
         None takes the best picture within about 1 s per megapixel.
     noise : float, optional
         Standard deviation of the noise in encoded units (1 is white); measured if not given.
@@ -84,44 +84,24 @@ def deblur(
     if method is not None and method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     check_finite(colour)
+    if method is None and isinstance(nsr, (int, float)):
+        method = "wiener"
     out = np.empty_like(pixels)
     planes = colour[..., None] if colour.ndim == 2 else colour
     targets = out[..., None] if colour.ndim == 2 else out
-    report = progress if progress is not None else _ignore
-    report(0.0)
-    last: tuple[Any, NDArray[np.inexact]] | None = None
-    for c in range(channels):
-        plane = to_linear(planes[..., c], light=light)
-        mean = plane.mean(dtype=np.float64).astype(np.float32)
-        plane -= mean
-        constant: wiener.NSR
-        if isinstance(nsr, (int, float)):
-            constant = float(nsr)
-        else:
-            known = None if noise is None else linear_noise(plane + mean, noise, light)
-            constant = prior.fit(plane, psfs[c], noise=known)
-        frame = wiener.extend(plane, psfs[c], constant, error=diameter_error)
-        key = (psfs[c], constant)
-        if last is None or last[0] != key:
-            last = key, wiener.inverse(psfs[c], constant, frame.shape, error=diameter_error)
-        restored = wiener.restore(frame, plane.shape, last[1])
-        del plane, frame
-        restored += mean
-        targets[..., c] = from_linear(restored, pixels.dtype, light=light)
-        report((c + 1) / channels)
+    job = Job(planes, targets, psfs, method, nsr, noise, diameter_error, light, progress or _ignore)
+    job.progress(0.0)
+    if method == "wiener":
+        by_wiener(job)
+    elif channels == 3 and all(one == psfs[0] for one in psfs):
+        by_luminance(job)
+    else:
+        by_channel(job)
+    job.progress(1.0)
     if alpha is not None:
         out[..., -1] = alpha
     done: Image = repack(image, out)
     return done
-
-
-def linear_noise(plane: NDArray[np.floating], noise: float, light: Light) -> float:
-    """Root mean square, in light, of noise of standard deviation `noise` on encoded values."""
-    sample = plane[:: max(1, plane.shape[0] // 512), :: max(1, plane.shape[1] // 512)]
-    encoded = from_linear(sample, np.dtype(np.float64), light=light)
-    step = 1 / 512
-    slope = to_linear(encoded + step, light=light) - to_linear(encoded - step, light=light)
-    return noise * float(np.sqrt(np.mean((slope / (2 * step)) ** 2, dtype=np.float64)))
 
 
 def _one_each(psf: PSF | Sequence[PSF], channels: int) -> list[PSF]:

@@ -35,14 +35,30 @@ class Prior:
     slope: float  # p
     noise: float  # variance n, in the plane's units squared
     floor: float  # f: what fills the zeros of |H|^2 in proportion to the scene
+    edge: float  # cycles/px where the blur's band ends, near its first zero
 
-    def nsr(self, shape: tuple[int, int], *, caution: float = CAUTION) -> NDArray[np.float32]:
-        """NSR at the frequencies of a frame (rfft2 layout), float32."""
+    def level(self) -> float:
+        """Sigma of white noise as harmful as n and f together at the edge of the band.
+
+        f counts for a sixteenth: it is the scene's own light, astray, and taken in full it smooths
+        away the letters of photographed pages.
+        """
+        return float(np.sqrt(self.noise + self.floor / 16 * self._signal()))
+
+    def edge_nsr(self) -> float:
+        """Noise over the scene's power at the edge of the band."""
+        return self.noise / self._signal() + self.floor
+
+    def _signal(self) -> float:
+        return float(np.exp(np.clip(self.log_power - self.slope * np.log(self.edge), -80, 80)))
+
+    def nsr(self, power: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+        """NSR at the frequencies of a frame (rfft2 layout), where |H|^2 is `power`; float32."""
         squared = _rho_squared(shape)
         squared[0, 0] = min(1.0 / shape[0], 1.0 / shape[1]) ** 2 / 4
         np.power(squared, np.float32(self.slope / 2), out=squared)
-        squared *= np.float32(caution * self.noise * np.exp(-self.log_power))
-        squared += np.float32(caution * self.floor)
+        squared *= np.float32(CAUTION * self.noise * np.exp(-self.log_power))
+        squared += np.float32(CAUTION * self.floor) * (1 - power)
         return squared
 
 
@@ -55,10 +71,11 @@ def _rho_squared(shape: tuple[int, int]) -> NDArray[np.float32]:
 def fit(plane: NDArray[np.floating], psf: PSF, *, noise: float | None = None) -> Prior:
     """Fit the power law and, unless `noise` (sigma) is given, the noise of a blurred plane."""
     side = min(_block_side(psf), *plane.shape)
+    edge = min(0.5, 1 / (2 * psf.halfwidth - 1))
     spread = float(np.var(plane))
     if side < 16 or spread == 0:
         known = 1e-6 * spread if noise is None else noise**2
-        return Prior(np.log(max(spread, 1e-12)) - 3.0, 2.0, max(known, 1e-12), 0.0)
+        return Prior(np.log(max(spread, 1e-12)) - 3.0, 2.0, max(known, 1e-12), 0.0, edge)
     power = block_power(plane, side)
     fy, fx = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)
     response = smear(np.abs(psf.transfer(fy, fx)) ** 2, side)
@@ -66,7 +83,8 @@ def fit(plane: NDArray[np.floating], psf: PSF, *, noise: float | None = None) ->
     used = (np.abs(fy) > 2.5 / side) & (fx > 2.5 / side) & _band(response, fy, fx, side)
     if not used.any():
         used = log_rho > -13  # all but the mean
-    return _fit_log(np.log(power[used]), log_rho[used], np.maximum(response[used], 1e-12), noise)
+    found = _fit_log(np.log(power[used]), log_rho[used], np.maximum(response[used], 1e-12), noise)
+    return Prior(*found, edge)
 
 
 def _band(
@@ -115,7 +133,7 @@ def _fit_log(
     log_rho: NDArray[np.float64],
     response: NDArray[np.float64],
     noise: float | None,
-) -> Prior:
+) -> tuple[float, float, float, float]:
     """Levenberg-Marquardt on ln P with Huber weights and a loose belief about p."""
     # A circle holds bins as it is long: weigh circles alike.
     weight_at = np.exp(-log_rho)
@@ -164,4 +182,4 @@ def _fit_log(
             if damping > 1e8:
                 break
     level, slope, white, floor = (float(value) for value in now)
-    return Prior(level, slope, float(np.exp(white)), float(np.exp(floor)))
+    return level, slope, float(np.exp(white)), float(np.exp(floor))

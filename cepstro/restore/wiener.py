@@ -22,10 +22,10 @@ NSR = float | Prior
 STEPS = 5  # of the border's conjugate gradients: 3 are 0.1 dB short at low noise, 20 gain 0.05
 
 
-def at(nsr: NSR, shape: tuple[int, int]) -> np.float32 | Plane:
-    """NSR at the frequencies of a frame."""
+def at(nsr: NSR, power: Plane, shape: tuple[int, int]) -> np.float32 | Plane:
+    """NSR at the frequencies of a frame, where |H|^2 is `power`."""
     if isinstance(nsr, Prior):
-        return nsr.nsr(shape)
+        return nsr.nsr(power, shape)
     return np.float32(max(nsr, 1e-12))
 
 
@@ -34,7 +34,7 @@ def inverse(
 ) -> NDArray[np.inexact]:
     """Return the filter conj(H) / (|H|^2 + NSR) in rfft2 layout, float32 or complex64."""
     otf, power = response(psf, error, shape)
-    power += at(nsr, shape)
+    power += at(nsr, power, shape)
     out: NDArray[np.inexact] = np.divide(np.conj(otf, out=otf), power, out=otf)
     return out
 
@@ -44,7 +44,11 @@ def extend(plane: Plane, psf: PSF, nsr: NSR, *, error: float = 0.0, steps: int =
 
     def gain(shape: tuple[int, int]) -> Plane:
         _, power = response(psf, error, shape)
-        return power / (power + at(nsr, shape))
+        noise = at(nsr, power, shape)
+        if not isinstance(nsr, Prior):  # a constant would pull the surroundings to the mean
+            noise = noise * (1 - power)
+        gain: Plane = power / (power + noise)
+        return gain
 
     frame = embed(plane, frame_shape(plane.shape, psf.halfwidth))
     fill_gap(frame, plane.shape, gain, depth=max(16, 4 * psf.halfwidth), steps=steps)

@@ -1,0 +1,81 @@
+"""Plug-and-play deconvolution: a denoiser as the prior, in half-quadratic splitting.
+
+    v_k = denoise(x_k, sigma_k)
+    X_(k+1) = (conj(H) Y + a_k V_k) / (|H|^2 + a_k),    a_k = c sigma^2 / sigma_k^2
+
+with sigma_k falling geometrically to the photo's own sigma (Zhang et al. 2017; Danielyan, Katkovnik
+& Egiazarian 2012 for transform-domain denoisers). The denoiser (`dct`) is told the colour of the
+noise, sigma^2 |H|^2 / (|H|^2 + a)^2 + sigma_k^2 (a / (|H|^2 + a))^2, and its local strength; the
+unseen pixels are asked anew at each step (`observation`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from cepstro.fft import irfft2, rfft2
+from cepstro.restore import dct
+from cepstro.restore.borders import Plane
+from cepstro.restore.observation import Observation
+
+_REACH = 8.0  # first sigma_k in units of sigma
+_THRESHOLD = 2.7
+_MODEL = 0.4 / 255  # light: error of the model itself, alike in shadows and lights
+
+
+def restore(
+    seen: Observation,
+    local: Plane,
+    *,
+    steps: int,
+    grids: int,
+    tell: Callable[[float], None],
+) -> Plane:
+    """Restore an observed plane; float32 H x W of the picture, its mean removed."""
+    shape = seen.shape
+    sigma = seen.prior.level()
+    c = _trust(seen)
+    local = np.sqrt(local**2 + np.float32((_MODEL / sigma) ** 2), dtype=np.float32)
+    first = max(_REACH * sigma, 0.02 * float(seen.plane.std(dtype=np.float64)))
+    sigmas = np.geomspace(max(first, 1.01 * sigma), sigma, steps)
+    conjugate = np.conj(seen.otf)
+    data = rfft2(seen.frame)
+    x = irfft2(data * seen.filter, shape, overwrite=True)
+    a = np.float32(c * sigma**2 / sigmas[0] ** 2)
+    for k, sigma_k in enumerate(sigmas):
+        share = seen.power / (seen.power + a)
+        power = np.float32(sigma**2) * share / (seen.power + a)
+        power += np.float32(sigma_k**2) * (1 - share) ** 2
+        variance = dct.coefficient_variance(power, shape)
+        del share, power
+        v = dct.denoise(
+            x,
+            variance,
+            threshold=_THRESHOLD,
+            local=local ** np.float32((k / max(1, steps - 1)) ** 0.5),
+            grids=dct.shifts(grids, k),
+        )
+        a = np.float32(c * sigma**2 / sigma_k**2)
+        estimate = rfft2(v)
+        del v
+        estimate *= a
+        estimate += conjugate * data
+        estimate /= seen.power + a
+        x = irfft2(estimate, shape)
+        if k + 1 < steps and k >= 1:
+            seen.refresh(estimate)
+            data = rfft2(seen.frame)
+        tell((k + 1) / steps)
+    return seen.picture(np.asarray(x, np.float32))
+
+
+def _trust(seen: Observation) -> float:
+    """c: how far the denoiser is trusted, from how far the photo rises above its noise.
+
+    The best c of 8 photos x 5 conditions followed the NSR at the edge of the band; 0.15 for
+    textured photos at low noise, 2.4 for smooth ones at high noise.
+    """
+    nsr = seen.prior.edge_nsr()
+    return float(np.clip(0.15 * (1000 * nsr) ** 0.375, 0.15, 2.4))
