@@ -300,10 +300,10 @@ def test_cmyk_without_a_profile_is_light_that_the_inks_leave(tmp_path):
     inks = np.zeros((8, 8, 4), np.uint8)
     inks[0, 0] = (255, 0, 0, 0)
     inks[0, 1] = (0, 0, 0, 255)
-    Image.fromarray(inks, "CMYK").save(tmp_path / "a.tif")
+    Image.frombytes("CMYK", (8, 8), inks.tobytes()).save(tmp_path / "a.tif")
     rgb = cp.read(tmp_path / "a.tif").pixels
     np.testing.assert_array_equal(rgb[0, :3], [[0, 255, 255], [0, 0, 0], [255, 255, 255]])
-    Image.fromarray(inks, "CMYK").save(tmp_path / "a.jpg", quality=100)
+    Image.frombytes("CMYK", (8, 8), inks.tobytes()).save(tmp_path / "a.jpg", quality=100)
     rgb = cp.read(tmp_path / "a.jpg").pixels
     assert rgb[7, 7].min() > 240  # paper, whether or not the inks are stored upside down
 

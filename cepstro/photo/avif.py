@@ -1,4 +1,4 @@
-"""AVIF: 8 bit and metadata by Pillow, deeper pixels by imagecodecs (both libavif).
+"""AVIF: pixels of any depth by imagecodecs, metadata by Pillow (both libavif).
 
 Written at 8 bit: neither library takes metadata and deeper pixels at once.
 """
@@ -8,8 +8,6 @@ from __future__ import annotations
 import io
 import warnings
 from typing import Any
-
-import numpy as np
 
 from cepstro.photo.depth import full_range
 from cepstro.photo.limits import Limit
@@ -29,12 +27,8 @@ def decode(data: bytes, *, limit: Limit) -> Photo:
         image = AvifImagePlugin.AvifImageFile(io.BytesIO(data))
     limit.check(*image.size, stored=len(data))
     depth = _depth(data)
-    if depth > 8:
-        pixels = full_range(imagecodecs.avif_decode(data, index=0), depth)
-    else:
-        pixels = np.array(image)
     return Photo(
-        pixels=pixels,
+        pixels=full_range(imagecodecs.avif_decode(data, index=0), depth),
         format="avif",
         depth=depth,
         exif=_bare(image.info.get("exif")),
