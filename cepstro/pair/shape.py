@@ -1,0 +1,343 @@
+"""The PSF model that a measured kernel stands for, and the kernel regularised by it.
+
+A model's transfer function, shifted and scaled, is fitted to the measured one with the precision of
+each frequency as weight; disk, ring, polygon and Gaussian compete by their chi-square and number of
+parameters. What the measurement leaves open is then filled from the best model instead of from
+nothing: ``min_k |K - K_measured|**2 * precision + |k - model|**2 / t``, where the variance t of the
+true deviations from the model is the most likely one (empirical Bayes): a kernel that no model
+describes keeps its own form. Light is not negative, and so is the kernel, unless the photos
+refuse it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cepstro.pair.measure import Measured
+from cepstro.psf import PSF, Disk, Gaussian, Polygon, Ring
+
+_BLADES = (5, 6, 7, 8, 9)
+_SYSTEMATIC = 0.002  # of H: what no number of pixels averages away (JPEG, registration)
+_DESCENTS = 40  # steps of a model's fit at most
+_NUDGE = 1e-4  # px or degrees: step of its numerical derivatives
+_ROUNDS = 300  # of the constrained solution at most
+_LOOKS = 30.0  # pixels' worth of precision a frequency is believed at most, likewise
+
+
+@dataclass(frozen=True, slots=True)
+class KernelFit:
+    """The best PSF model of a kernel.
+
+    Attributes
+    ----------
+    psf : PSF
+        Disk, Ring, Polygon or Gaussian.
+    errors : dict of str to float
+        One standard deviation of each parameter of `psf`, from the curvature of the fit.
+    misfit : float
+        Relative L2 distance between the kernel and the model, 0..1.
+    """
+
+    psf: PSF
+    errors: dict[str, float]
+    misfit: float
+
+    def __str__(self) -> str:
+        def value(name: str, unit: str = "") -> str:
+            number, error = getattr(self.psf, name), self.errors.get(name, 0.0)
+            digits = 2 if not 0 < error < 100 else min(4, max(0, 1 - math.floor(math.log10(error))))
+            return f"{number:.{digits}f} ± {error:.{digits}f}{unit}"
+
+        psf = self.psf
+        if isinstance(psf, Gaussian):
+            return f"a Gaussian of sigma {value('sigma')} px"
+        text = f"diameter {value('diameter')} px, softness {value('softness')} px"
+        if isinstance(psf, Ring):
+            return f"a ring of {text}, hole {value('hole')}"
+        if isinstance(psf, Polygon):
+            return f"a polygon of {psf.blades} blades, {text}, rotation {value('rotation')} degrees"
+        return f"a disk of {text}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """A model by its parameters: how to build it, where to start, and its bounds."""
+
+    names: tuple[str, ...]
+    build: Callable[..., PSF]
+    start: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """A fitted model: the PSF, its errors, gain and shift.
+
+    `explained` is the part of the measurement's chi-square that the model accounts for, 0..1.
+    """
+
+    psf: PSF
+    errors: dict[str, float]
+    gain: float
+    shift: tuple[float, float]
+    cost: float
+    explained: float
+
+
+def first_shape(measured: Measured) -> Shape:
+    """Fit a disk, and a ring where a disk explains too little: enough to tell centre and size."""
+    grid = _Grid(measured)
+    disk = _fit(grid, _disk(grid))
+    if disk.explained > 0.99:
+        return disk
+    return min(disk, _fit(grid, _ring(grid, 0.75)), key=lambda one: one.cost)
+
+
+def fit_shape(measured: Measured) -> Shape:
+    """Fit every family to a measured kernel and return the likeliest."""
+    grid = _Grid(measured)
+    disk = _fit(grid, _disk(grid))
+    assert isinstance(disk.psf, Disk)
+    sigma = math.hypot(disk.psf.diameter / 4, disk.psf.softness)
+    candidates = [disk, _fit(grid, _Family(("sigma",), Gaussian, (sigma,), (0.05,), (grid.size,)))]
+    candidates += [_fit(grid, _ring(grid, hole)) for hole in (0.4, 0.75, 0.95)]
+    if disk.psf.diameter > 4:
+        candidates += [_fit(grid, family) for family in _polygons(grid, disk.psf)]
+    # Misfit beyond the noise makes all differences of chi-square less telling, alike for all.
+    scale = max(1.0, min(one.cost for one in candidates) / grid.freedom)
+    weight = math.log(grid.freedom)
+    return min(candidates, key=lambda one: one.cost / scale + len(one.errors) * weight)
+
+
+def _disk(grid: _Grid) -> _Family:
+    start = _scan(grid, Disk)
+    return _Family(
+        ("diameter", "softness"),
+        lambda d, s: Disk(d, softness=s),
+        (start, 0.6),
+        (0.3, 0.0),
+        (2.0 * grid.size, grid.size),
+    )
+
+
+def _ring(grid: _Grid, hole: float) -> _Family:
+    start = _scan(grid, lambda d: Ring(d, hole=hole, softness=0.05 * d))
+    return _Family(
+        ("diameter", "hole", "softness"),
+        lambda d, h, s: Ring(d, hole=h, softness=s),
+        (start, hole, 0.05 * start),
+        (0.3, 0.0, 0.0),
+        (2.0 * grid.size, 1.0, grid.size),
+    )
+
+
+def _polygons(grid: _Grid, disk: Disk) -> list[_Family]:
+    """List the two likeliest numbers of blades, each from its best rotation."""
+    trials = []
+    soft = max(0.3, disk.softness / 2)
+    for blades in _BLADES:
+        for part in range(6):
+            turn = part / 6 * 360 / blades
+            psf = Polygon(disk.diameter, blades=blades, rotation=turn, softness=soft)
+            trials.append((grid.cost(grid.model(psf, (0.0, 0.0))), blades, turn))
+    trials.sort()
+    families: dict[int, _Family] = {}
+    for _, blades, turn in trials:
+        if blades in families:
+            continue
+        families[blades] = _Family(
+            ("diameter", "rotation", "softness"),
+            lambda d, r, s, blades=blades: Polygon(d, blades=blades, rotation=r, softness=s),
+            (disk.diameter, turn, soft),
+            (0.3, -360.0, 0.0),
+            (2.0 * grid.size, 360.0, grid.size),
+        )
+        if len(families) == 2:
+            break
+    return list(families.values())
+
+
+class _Grid:
+    """Where models are compared with the measurement: every second frequency of its grid."""
+
+    def __init__(self, measured: Measured) -> None:
+        m = measured.precision.shape[0]
+        self.size = measured.kernel.shape[0]
+        self.side = m // 2
+        reach = np.arange(-(self.size // 2), self.size // 2 + 1)
+        self.place = np.ix_(reach, reach)
+        self.data = np.fft.rfft2(self.spread(measured.kernel))
+        self.fy = np.fft.fftfreq(self.side)[:, None]
+        self.fx = np.fft.rfftfreq(self.side)[None]
+        self.precision = believed(measured)[::2, ::2][:, : self.data.shape[1]]
+        twice = np.full(self.data.shape, 2.0)  # the half-plane left out
+        twice[:, 0] = 1
+        if self.side % 2 == 0:
+            twice[:, -1] = 1
+        self.root = np.sqrt(self.precision * twice) / self.side
+        self.freedom = float(self.size**2)
+
+    def spread(self, kernel: NDArray[np.float64]) -> NDArray[np.float64]:
+        plane = np.zeros((self.side, self.side))
+        plane[self.place] = kernel
+        return plane
+
+    def turn(self, shift: tuple[float, float]) -> NDArray[np.complex128]:
+        """Transfer function of a shift (dy, dx), px."""
+        down = np.exp(-2j * np.pi * self.fy * shift[0])
+        return np.asarray(down * np.exp(-2j * np.pi * self.fx * shift[1]))
+
+    def model(self, psf: PSF, shift: tuple[float, float]) -> NDArray[np.complex128]:
+        return np.asarray(psf.transfer(self.fy, self.fx) * self.turn(shift))
+
+    def gain(self, model: NDArray[np.inexact]) -> float:
+        """Scale of the model that fits best."""
+        weight = self.root**2
+        top = float(np.sum(weight * (np.conj(model) * self.data).real))
+        return top / max(float(np.sum(weight * np.abs(model) ** 2)), 1e-30)
+
+    def cost(self, model: NDArray[np.inexact]) -> float:
+        left = self.root * np.abs(self.data - self.gain(model) * model)
+        return float(np.sum(left * left))
+
+
+def believed(measured: Measured) -> NDArray[np.float64]:
+    """Precision, less what no number of pixels averages away."""
+    size = measured.kernel.shape[0]
+    top = float(measured.kernel.sum()) or 1.0
+    precision = measured.precision / (1 + measured.pixels / size**2 / _LOOKS)
+    return np.asarray(1 / (1 / precision + (_SYSTEMATIC * top) ** 2 / size**2))
+
+
+def _scan(grid: _Grid, build: Callable[[float], PSF]) -> float:
+    """Diameter of the best of a row of models."""
+    diameters = np.geomspace(1.0, grid.size * 0.98, 40)
+    costs = [grid.cost(grid.model(build(float(d)), (0.0, 0.0))) for d in diameters]
+    return float(diameters[int(np.argmin(costs))])
+
+
+def _fit(grid: _Grid, family: _Family) -> Shape:
+    """Least squares over shape and shift; the gain follows in closed form."""
+    count = len(family.names)
+    low = np.array([*family.low, -grid.size / 2, -grid.size / 2])
+    high = np.array([*family.high, grid.size / 2, grid.size / 2])
+
+    def error(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        model = grid.model(family.build(*values[:count]), (values[count], values[count + 1]))
+        left = (grid.root * (grid.data - grid.gain(model) * model)).ravel()
+        return np.concatenate([left.real, left.imag])
+
+    start = np.clip(np.array([*family.start, 0.0, 0.0]), low, high)
+    values, cost, normal = _descend(error, start, low, high)
+    psf = family.build(*values[:count])
+    shift = (float(values[count]), float(values[count + 1]))
+    covariance = np.linalg.pinv(normal) * max(1.0, cost / grid.freedom)
+    spread = np.sqrt(np.maximum(np.diag(covariance), 0))
+    errors = {name: float(spread[i]) for i, name in enumerate(family.names)}
+    nothing = float(np.sum(np.abs(grid.root * grid.data) ** 2))
+    return Shape(
+        psf, errors, grid.gain(grid.model(psf, shift)), shift, cost, 1 - cost / max(nothing, 1e-30)
+    )
+
+
+def _descend(
+    error: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    start: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
+    """Levenberg-Marquardt steps with numerical derivatives, kept within bounds.
+
+    Several times faster here than scipy.optimize.least_squares, which decomposes the whole
+    Jacobian. Returns the values, the sum of squares and the normal matrix there.
+    """
+    values, left = start, error(start)
+    cost, damping = float(left @ left), 1e-2
+    normal = np.eye(values.size)
+    for _ in range(_DESCENTS):
+        step = np.where(values + _NUDGE <= high, _NUDGE, -_NUDGE)
+        slopes = (
+            np.stack([(error(values + step * unit) - left) for unit in np.eye(values.size)])
+            / step[:, None]
+        )
+        normal, pull = slopes @ slopes.T, slopes @ left
+        for _ in range(8):
+            bent = normal + damping * np.diag(np.diag(normal) + 1e-12 * np.trace(normal))
+            trial = np.clip(values - np.linalg.solve(bent, pull), low, high)
+            ahead = error(trial)
+            new = float(ahead @ ahead)
+            if new < cost:
+                break
+            damping *= 6
+        else:
+            break
+        moved, gained = float(np.abs(trial - values).max()), (cost - new) / max(cost, 1e-30)
+        values, left, cost, damping = trial, ahead, new, damping / 6
+        if moved < 1e-5 or gained < 1e-7:
+            break
+    return values, cost, normal
+
+
+def regularise(measured: Measured, shape: Shape, *, signed: bool = False) -> NDArray[np.float64]:
+    """Most likely kernel given the measurement and its model: centred, sum 1."""
+    grid = _Grid(measured)
+    turn = grid.turn((-shape.shift[0], -shape.shift[1]))
+    data = grid.data * turn
+    prior = shape.gain * grid.model(shape.psf, (0.0, 0.0))
+    stiffness = 1 / _deviation(grid, data - prior)
+    kernel = _posterior(grid, data, prior, stiffness, signed=signed)
+    return np.asarray(kernel / kernel.sum())
+
+
+def glimpse(measured: Measured) -> NDArray[np.float64]:
+    """Kernel without any model, noise damped, in closed form: n x n, any sign and sum."""
+    grid = _Grid(measured)
+    stiffness = 1 / _deviation(grid, grid.data)
+    damped = grid.data * (grid.precision / (grid.precision + stiffness))
+    return np.asarray(np.fft.irfft2(damped, s=(grid.side, grid.side))[grid.place])
+
+
+def _deviation(grid: _Grid, error: NDArray[np.complex128]) -> float:
+    """Likeliest variance t a pixel of deviations whose spectrum is `error`, measured with noise."""
+    power = np.abs(error) ** 2 / grid.size**2
+    noise = 1 / grid.precision
+    top = 100 * float(np.median(power[noise <= np.quantile(noise, 0.5)])) + 1e-18
+    trials = top * np.geomspace(1e-12, 1, 60)
+    cost = [float(np.sum(np.log(noise + t) + power / (noise + t))) for t in trials]
+    return float(trials[int(np.argmin(cost))])
+
+
+def _posterior(
+    grid: _Grid,
+    data: NDArray[np.complex128],
+    prior: NDArray[np.complex128],
+    stiffness: float,
+    *,
+    signed: bool,
+) -> NDArray[np.float64]:
+    """``min_k |K - data|**2 precision + |K - prior|**2 stiffness``, k >= 0 on its support: ADMM."""
+    shape = (grid.side, grid.side)
+    total = grid.precision + stiffness
+    pull = grid.precision * data + stiffness * prior
+    penalty = float(np.sqrt(np.median(total) * np.quantile(total, 0.02)))
+    kept = grid.spread(np.fft.irfft2(pull / total, s=shape)[grid.place])
+    dual = np.zeros(shape)
+    for _ in range(_ROUNDS):
+        free = np.fft.irfft2(
+            (pull + penalty * np.fft.rfft2(kept - dual)) / (total + penalty), s=shape
+        )
+        free = 1.6 * free - 0.6 * kept
+        inner = (free + dual)[grid.place]
+        new = grid.spread(inner if signed else np.maximum(inner, 0))
+        dual += free - new
+        change = float(np.abs(new - kept).max())
+        kept = new
+        if change < 1e-6 * float(np.abs(kept).max()):
+            break
+    return np.asarray(kept[grid.place])
