@@ -15,7 +15,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from cepstro.cli import app
 from tests.degrade import DATA
 
 HARD = sorted(path for path in (DATA / "hard").rglob("*") if path.is_file())
@@ -107,11 +109,31 @@ def through(jobs: list[tuple[Path, str]], folder: Path) -> Counter[str]:
 
 
 def test_some_hard_files_through_each_command(tmp_path):
-    some = [*HARD[::4], *(DATA / "hard" / "made").glob("*")]
+    some = [*HARD[::8], *(DATA / "hard" / "made").glob("*")]
     jobs = [(file, CHEAP[i % 3]) for i, file in enumerate(some)]
-    jobs += [(file, name) for file in HARD[5::80] for name in ("analyze", "deblur")]
+    jobs += [(file, name) for file in HARD[5::100] for name in ("analyze", "deblur")]
     ends = through(jobs, tmp_path)
     assert ends["opened"] > ends["refused"] > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("float_nan_inf_negative.tif", "not finite numbers"),
+        ("black.png", "the picture is flat"),
+        ("white.png", "the picture is flat"),
+        ("1x1.png", "at least 32 px a side"),
+        ("float_huge_range.tif", None),
+        ("uint16_only10bits.tif", None),
+    ],
+)
+def test_odd_numbers_are_analysed_or_refused_for_a_reason(name, reason):
+    done = CliRunner().invoke(app, ["analyze", str(DATA / "hard" / "made" / name)])
+    if reason is None:
+        assert done.exit_code in (0, 3), done.output
+    else:
+        assert done.exit_code == 1
+        assert reason in done.stderr
 
 
 def test_awkward_names_are_echoed_safely(tmp_path):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import pickle
 import struct
 import subprocess
 import sys
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +17,8 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
 import cepstro.photo as cp
@@ -714,6 +718,60 @@ def test_photo_and_array_pass_through_unpack_and_repack():
         cp.unpack([[1, 2]])
     with pytest.raises(ValueError, match="must not be empty"):
         cp.Photo(np.zeros((0, 4)))
+
+
+def test_photos_travel_between_processes():
+    photo = cp.Photo(picture(3), light=ToneCurve.gamma(1.8), exif=b"II*", dpi=(72.0, 72.0))
+    back = pickle.loads(pickle.dumps(photo))
+    np.testing.assert_array_equal(back.pixels, photo.pixels)
+    assert (back.light, back.exif, back.dpi) == (photo.light, photo.exif, photo.dpi)
+
+
+def test_many_threads_read_and_write_at_once(tmp_path):
+    endings = [".jpg", ".png", ".tif", ".webp", ".avif", ".jxl", ".bmp", ".pnm"] * 3
+
+    def there_and_back(job: tuple[int, str]) -> np.ndarray:
+        number, ending = job
+        out = tmp_path / f"{number}{ending}"
+        cp.write(out, picture(3))
+        return cp.read(out).pixels
+
+    alone = {ending: there_and_back((-1, ending)) for ending in endings[:8]}
+    with ThreadPoolExecutor(8) as pool:
+        for (_, ending), pixels in zip(
+            enumerate(endings), pool.map(there_and_back, enumerate(endings)), strict=True
+        ):
+            np.testing.assert_array_equal(pixels, alone[ending])
+
+
+@settings(max_examples=80, deadline=2000)
+@given(
+    ending=st.sampled_from([kind.endings[0] for kind in KINDS if kind.name != "HEIC"]),
+    dtype=st.sampled_from([bool, np.uint8, np.uint16, np.uint32, np.float16, np.float32, float]),
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(0, 4)),
+)
+def test_any_array_is_written_at_its_size_or_refused(tmp_path_factory, ending, dtype, shape):
+    rng = np.random.default_rng(0)
+    rows, columns, channels = shape
+    values = rng.random((rows, columns, channels) if channels else (rows, columns))
+    kind = np.dtype(dtype)
+    pixels = (values * np.iinfo(kind).max if kind.kind == "u" else values > 0.5 if kind.kind == "b"
+              else values).astype(kind)  # fmt: skip
+    out = tmp_path_factory.mktemp("any") / f"a{ending}"
+    try:
+        cp.write(out, pixels)
+    except WriteError as error:
+        assert "transparency" in str(error)
+        assert channels in (2, 4)
+        return
+    back = cp.read(out).pixels
+    assert back.shape[:2] == (rows, columns)
+    light = "linear" if ending == ".pfm" else "srgb"
+    white = 1 if back.dtype.kind == "f" else np.iinfo(back.dtype).max
+    if ending in (".png", ".tif", ".jxl", ".npy", ".bmp", ".pnm") and channels in (0, 3):
+        unit = np.iinfo(kind).max if kind.kind == "u" else 1
+        np.testing.assert_allclose(back / white, pixels / unit, atol=0.003)
+    assert light == cp.read(out).light
 
 
 def test_a_file_is_what_it_holds_whatever_its_name(tmp_path):
