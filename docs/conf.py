@@ -3,7 +3,7 @@
 import cepstro
 
 project = "cepstro"
-author = "The cepstro developers"
+author = copyright = "The cepstro developers"
 release = version = cepstro.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]

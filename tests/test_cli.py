@@ -133,6 +133,8 @@ def test_one_constant_however_it_is_written(blurry, tmp_path, same):
         ["-a", "-3"],
         ["-a", "inf"],
         ["-a", "1e999"],
+        ["-a", "1e7"],
+        ["-a", "900"],
         ["--noise", "nan"],
         ["--noise", "-0.1"],
         ["-a", "9", "-n", "1e-3", "--snr", "1000"],
@@ -331,7 +333,7 @@ def test_version():
     assert run("--version").stdout.strip() == f"cepstro {cepstro.__version__}"
 
 
-@pytest.mark.parametrize("command", ["analyze", "deblur", "blur", "cepstrum"])
+@pytest.mark.parametrize("command", ["analyze", "deblur", "blur", "kernel", "cepstrum"])
 def test_help_of_each_command_has_two_examples(command):
     text = run(command, "--help").stdout
     assert text.count(f"  cepstro {command} ") >= 2
@@ -427,3 +429,52 @@ def test_progress_shows_after_a_second_on_a_terminal_only(monkeypatch):
             show(0.5)
             assert ("50 %" in stream.getvalue()) is expected
         assert stream.getvalue().endswith("\r") is expected
+
+
+def test_kernel_between_two_photos_is_told_and_written(sharp, tmp_path):
+    soft, out, psf = tmp_path / "soft.png", tmp_path / "kernel.npy", tmp_path / "psf.json"
+    assert run("blur", "--psf", "ring:12,hole=0.5,softness=1", sharp, soft).exit_code == 0
+    done = run("kernel", sharp, soft, out, "--psf-out", psf, "--figure", tmp_path / "page.png")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("The blur is a ring of diameter 12.0")
+    kernel = np.load(out)
+    assert kernel.sum() == pytest.approx(1)
+    again = tmp_path / "again.png"
+    assert run("blur", "--psf", psf, sharp, again).exit_code == 0
+    difference = cepstro.read(again).pixels.astype(float) - cepstro.read(soft).pixels
+    assert np.sqrt(np.mean(difference**2)) < 1
+    assert cepstro.read(tmp_path / "page.png").shape[2] in (3, 4)
+
+
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_kernel_as_picture_and_as_json(sharp, tmp_path, ending):
+    soft, out = tmp_path / "soft.png", tmp_path / f"kernel.{ending}"
+    assert run("blur", "-a", "9", sharp, soft).exit_code == 0
+    done = run("kernel", "--method", "wiener", "--size", "15", "--json", sharp, soft, out)
+    told = json.loads(done.stdout)
+    assert told["size"] == 15 and told["method"] == "wiener"
+    pixels = cepstro.read(out).pixels
+    assert pixels.shape == (15, 15)
+    if ending == "png":
+        assert pixels.dtype == np.uint16 and pixels.max() == 65535
+    else:
+        assert pixels.dtype == np.float32 and pixels.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_kernel_of_two_scenes_is_refused_in_one_line(sharp, tmp_path):
+    other, out = tmp_path / "other.png", tmp_path / "kernel.png"
+    noise = np.random.default_rng(0).integers(0, 256, (320, 384), np.uint8)
+    Image.fromarray(noise).save(other)
+    done = run("kernel", sharp, other, out)
+    assert done.exit_code == 1
+    assert len(done.stderr.splitlines()) == 1 and not out.exists()
+
+
+@pytest.mark.parametrize("wrong", [["--size", "8"], ["--size", "x"], ["--method", "magic"]])
+def test_wrong_usage_of_kernel(sharp, tmp_path, wrong):
+    assert run("kernel", *wrong, sharp, sharp, tmp_path / "k.png").exit_code == 2
+
+
+def test_kernel_needs_an_ending_that_holds_it(sharp, tmp_path):
+    done = run("kernel", sharp, sharp, tmp_path / "k.jpg")
+    assert done.exit_code == 1 and ".png, .tif or .npy" in done.stderr

@@ -60,6 +60,7 @@ PUBLIC = {
     "analyze",
     "blur",
     "deblur",
+    "estimate_kernel",
     "parse_psf",
     "read",
     "write",

@@ -12,6 +12,7 @@ from cepstro.cli.progress import Progress
 from cepstro.errors import NoDefocusError
 
 NO_DEFOCUS = NoDefocusError.exit_code
+SMALL = 256  # px; pictures below may be narrower than the blur laid on them
 
 app = typer.Typer(
     name="cepstro",
@@ -73,9 +74,7 @@ def analyze(
     ] = None,
     psf_out: opt.PsfOut = None,
     region: opt.Region = None,
-    channels: Annotated[
-        opt.Channels, typer.Option("--channels", help="Measure the luminance, or each colour.")
-    ] = opt.Channels.luminance,
+    channels: opt.EachChannel = opt.Channels.luminance,
     page: opt.Page = 0,
     max_pixels: opt.MaxPixels = None,
 ) -> None:
@@ -199,6 +198,7 @@ def deblur(
         given, error = result.psf, result.diameter_error or 0.0
     elif region is not None:
         raise typer.BadParameter("--region is for measuring; it does nothing beside -a and --psf")
+    _check_fits(given, photo)
     with Progress("deblurring") as progress:
         sharp = work(
             photo,
@@ -246,9 +246,80 @@ def blur(
         raise typer.BadParameter("say which blur: -a DIAMETER or --psf SPEC")
     files.check_outputs(photo=out, inputs=(image,), overwrite=overwrite)
     photo = _read(image, page, max_pixels)
+    _check_fits(given, photo)
     with Progress("blurring") as progress:
         soft = work(photo, given, progress=progress)
     write(out, soft, quality=quality, overwrite=overwrite)
+
+
+@app.command()
+def kernel(
+    sharp: Annotated[Path, typer.Argument(metavar="SHARP", help="The sharp photo.")],
+    blurred: Annotated[
+        Path, typer.Argument(metavar="BLURRED", help="A blurred photo of the same scene.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="The kernel: 16-bit .png (brightest white), float .tif or .npy (sum 1).",
+        ),
+    ],
+    method: Annotated[
+        opt.PairMethod,
+        typer.Option("--method", help="Least squares, or the quicker averaged cross-spectrum."),
+    ] = opt.PairMethod.lsqr,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            "--size",
+            min=3,
+            metavar="N",
+            help="Side of the kernel in px, odd; chosen from the blur when not given.",
+        ),
+    ] = None,
+    channels: opt.EachChannel = opt.Channels.luminance,
+    as_json: opt.Json = False,
+    figure: opt.Figure = None,
+    psf_out: opt.PsfOut = None,
+    max_pixels: opt.MaxPixels = None,
+) -> None:
+    """Measure the blur between a sharp and a blurred photo of one scene.
+
+    The photos are laid on each other first (shift, small scale and rotation, brightness). With
+    --channels each, --json tells the blur of every colour.
+
+    \b
+    Examples:
+      cepstro kernel sharp.jpg blurred.jpg kernel.png --psf-out blur.json
+      cepstro kernel sharp.jpg blurred.jpg kernel.npy --method wiener --figure kernel-page.png
+    """
+    from cepstro import estimate_kernel
+    from cepstro.cli import files
+    from cepstro.figures import check_format, words
+
+    files.check_kernel_out(out)
+    if size is not None and size % 2 == 0:
+        raise typer.BadParameter(f"--size must be odd, got {size}")
+    if figure is not None:
+        check_format(figure)
+    files.check_outputs(psf_out, figure, photo=out, inputs=(sharp, blurred))
+    photos = _read(sharp, 0, max_pixels), _read(blurred, 0, max_pixels)
+    with Progress("measuring") as progress:
+        result = estimate_kernel(
+            *photos, size=size, method=method.value, channels=channels.value, progress=progress
+        )
+    if figure is not None:
+        from cepstro.figures import kernel_figure, save
+
+        save(kernel_figure(result), figure)
+    files.write_kernel(out, result.kernel)
+    if psf_out is not None:
+        files.write_psf(psf_out, result.psf)
+    if as_json:
+        typer.echo(json.dumps(result.to_dict(), indent=2, allow_nan=False))
+    else:
+        typer.echo(words.kernel_report(result, str(psf_out) if psf_out else None))
 
 
 @app.command()
@@ -376,4 +447,17 @@ def _psf_given(
         if motion:
             raise typer.BadParameter("-t motion needs the movement's length: -a PX")
         return None
-    return Motion(amount, angle=rotation or 0.0) if motion else Disk(amount)
+    try:
+        return Motion(amount, angle=rotation or 0.0) if motion else Disk(amount)
+    except ValueError as error:
+        raise typer.BadParameter(f"-a: {error}") from None
+
+
+def _check_fits(psf: Any, photo: Any) -> None:
+    """Refuse a blur wider than the photo: nothing could be seen through it, or for hours."""
+    rows, columns = photo.shape[:2]
+    if 2 * psf.halfwidth - 2 > max(rows, columns, SMALL):
+        raise typer.BadParameter(
+            f"the blur, {2 * psf.halfwidth + 1} px across, is wider than the photo of "
+            f"{columns} x {rows} px"
+        )

@@ -3,10 +3,14 @@
 import json
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cepstro.analysis import Analysis
 from cepstro.cli.progress import Progress
 from cepstro.errors import WriteError
-from cepstro.photo import Photo
+from cepstro.light import from_linear
+from cepstro.photo import Photo, write
 from cepstro.photo.saving import check_output, safe_name, save
 from cepstro.photo.writing import kind_of
 from cepstro.psf import PSF, psf_to_dict
@@ -52,6 +56,22 @@ def write_report(
             sharp = deblur(photo, analysis.psf, diameter_error=error, progress=progress)
     text = report_html(photo, analysis, sharp=sharp, name=str(image), region=region)
     save(out, text.encode())
+
+
+def check_kernel_out(out: Path) -> None:
+    """Refuse endings that do not hold a kernel."""
+    if out.suffix.lower() not in (".png", ".tif", ".tiff", ".npy"):
+        raise WriteError(
+            f"a kernel's name must end in .png, .tif or .npy, got {safe_name(out.name)}"
+        )
+
+
+def write_kernel(out: Path, kernel: NDArray[np.float64]) -> None:
+    """Write a kernel: 16-bit PNG with its top white, float32 TIFF or float64 .npy with sum 1."""
+    if out.suffix.lower() == ".png":
+        write(out, from_linear(kernel / kernel.max(), np.dtype(np.uint16), light="linear"))
+    else:
+        write(out, kernel if out.suffix.lower() == ".npy" else kernel.astype(np.float32))
 
 
 def write_psf(path: Path, psf: PSF) -> None:

@@ -24,6 +24,9 @@ class Guarded(TyperGroup):
 
     def main(self, *args: Any, **keywords: Any) -> Any:
         """Run the command line and leave with the exit status that `cepstro.cli` names."""
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # a terminal that lacks a sign shows its code
+                stream.reconfigure(errors="backslashreplace")
         keywords["standalone_mode"] = False  # errors come here instead of being printed there
         try:
             status = super().main(*args, **keywords)

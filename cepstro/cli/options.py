@@ -142,6 +142,9 @@ Region = Annotated[
         help="Measure the blur in this part of the photo only: left, top, width, height in px.",
     ),
 ]
+EachChannel = Annotated[
+    Channels, typer.Option("--channels", help="Measure the luminance, or each colour as well.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of words.")]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Allow OUT to be the same file as the input.")

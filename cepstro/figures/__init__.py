@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submod_attrs={
         "analysis_page": ["analysis_figure"],
         "comparison": ["comparison_figure"],
+        "kernel_page": ["kernel_figure"],
         "picture": ["cepstrum_picture"],
         "report": ["report_html"],
         "style": ["DARK", "LIGHT", "Theme", "check_format", "save"],

@@ -8,6 +8,7 @@ from cepstro.photo.saving import safe_name
 
 if TYPE_CHECKING:
     from cepstro import PSF, Analysis
+    from cepstro.pair import PairKernel
 
 SURE = 0.8  # confidence from which the sentence states the finding without "probably"
 
@@ -40,6 +41,27 @@ def report(analysis: "Analysis", image: str) -> str:
     lines += [f"Mind: {sentence(warning)}" for warning in analysis.warnings]
     lines += ["", *_next(analysis, image)]
     return "\n".join(lines).rstrip()
+
+
+def kernel_report(found: "PairKernel", psf_file: str | None) -> str:
+    """Say all that `cepstro kernel` prints."""
+    rows = [
+        ("kernel", "{0} x {0} px".format(found.kernel.shape[0])),
+        ("model", short(found.fit.psf)),
+        ("misfit", f"{100 * found.fit.misfit:.1f} % between kernel and model"),
+        ("shift", f"{found.shift[0]:+.2f} px down, {found.shift[1]:+.2f} px right"),
+        ("scale", f"{found.scale:.5f}, turned by {found.rotation:.3f} degrees"),
+        ("gain", f"{found.gain:.3f}, offset {found.offset:+.4f}"),
+        ("left over", f"{found.residual:.4f} rms, of 1 in linear light"),
+    ]
+    lines = [sentence(f"the blur is {found.fit}".replace("±", "+-")), ""]
+    lines += [f"  {name:<12} {value}" for name, value in rows]
+    if found.warnings:
+        lines += ["", *(f"Mind: {sentence(warning)}" for warning in found.warnings)]
+    spec = shlex.quote(safe_name(psf_file) if psf_file else short(found.fit.psf))
+    lines += ["", "Next:", f"  cepstro blur --psf {spec} OTHER.png blurred.png"]
+    lines += [f"  cepstro deblur --psf {spec} BLURRED.png sharp.png"]
+    return "\n".join(lines)
 
 
 def sentence(text: str) -> str:
