@@ -25,7 +25,7 @@ SIGNATURE = b"\xff\xd8\xff"
 QUALITY = 95  # where neither the caller nor the photo names one
 _EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-_MAX_SCANS = 200  # a progressive photo has about ten; each goes over every pixel again
+_MAX_WORK = 4_000_000_000  # pixels times scans: each goes over every pixel; photos have ten
 _SEGMENT = 65533  # bytes that one marker segment can hold
 _SAMPLING = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (4, 1): "4:1:1", (1, 2): "4:4:0"}
 
@@ -55,8 +55,9 @@ def decode(data: bytes, *, limit: Limit) -> Photo:
     if not head.scan or not head.channels:
         raise ReadError("it breaks off before its picture begins")
     limit.check(head.width, head.height, stored=len(data), sample_bytes=head.channels)
-    if data.count(b"\xff\xda", head.scan) > _MAX_SCANS:
-        raise ReadError(f"it has more than {_MAX_SCANS} scans, as no photo has")
+    scans = 1 + data.count(b"\xff\xda", head.scan)
+    if scans > min(1000, max(20, _MAX_WORK // (head.width * head.height))):
+        raise ReadError(f"it has {scans} scans, as no photo has")
     if data.find(b"\xff\xd9", head.scan) < 0:
         raise ReadError("it breaks off before its end; get a whole copy")
     pixels = imagecodecs.jpeg8_decode(data)

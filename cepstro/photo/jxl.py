@@ -25,7 +25,7 @@ def decode(data: bytes, *, limit: Limit) -> Photo:
 
     boxes = _boxes(data) if data.startswith(CONTAINER) else []
     width, height = _size(data if not boxes else _codestream(boxes))
-    limit.check(width, height, stored=len(data))
+    limit.check(width, height, stored=len(data), sample_bytes=8)  # at most, but for floats
     pixels = imagecodecs.jpegxl_decode(data, index=0)
     notes = dict(_plain(name, body) for name, body in boxes)
     block = notes.get(b"Exif")

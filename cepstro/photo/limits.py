@@ -8,6 +8,8 @@ from cepstro.errors import ReadError
 
 MAX_PIXELS = 300_000_000
 MAX_SIDE = 1_000_000
+# Bytes that the limit stands for: 300 MP are 1.2 GB; who names one gets pixels of any depth.
+_BYTES_A_PIXEL, _NAMED_BYTES_A_PIXEL = 4, 16
 # Photos never pack this well; what does is flat, or a bomb. Asked only of large pictures.
 _BOMB_RATIO, _BOMB_PIXELS = 400, 50_000_000
 
@@ -18,6 +20,11 @@ class Limit:
 
     pixels: int = MAX_PIXELS
     named: bool = False
+
+    @property
+    def bytes(self) -> int:
+        """Memory that a picture may take when unpacked, and a file that is read as a whole."""
+        return self.pixels * (_NAMED_BYTES_A_PIXEL if self.named else _BYTES_A_PIXEL)
 
     def check(self, width: int, height: int, *, stored: int, sample_bytes: int = 3) -> None:
         """Raise unless a picture of this size may be unpacked.
@@ -42,7 +49,14 @@ class Limit:
             )
         if max(width, height) > MAX_SIDE:
             raise ReadError(f"it has {size}, a side longer than {MAX_SIDE:,} px")
-        if not self.named and count > _BOMB_PIXELS and count * sample_bytes > _BOMB_RATIO * stored:
+        unpacked = count * sample_bytes
+        if unpacked > self.bytes:
+            raise ReadError(
+                f"it has {size} of {sample_bytes} bytes each, {unpacked / 1e9:.1f} GB; "
+                "if there is memory for that, set --max-pixels (max_pixels) to "
+                f"{max(count, -(-unpacked // _NAMED_BYTES_A_PIXEL))}"
+            )
+        if not self.named and count > _BOMB_PIXELS and unpacked > _BOMB_RATIO * stored:
             raise ReadError(
                 f"it packs {size} into {stored:,} bytes, as no photo does; "
                 f"if it is to be trusted, set --max-pixels (max_pixels) to {count}"

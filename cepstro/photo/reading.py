@@ -108,7 +108,7 @@ def _decode(stored: Stored, ending: str, page: int, limit: Limit) -> Photo:
         return tiff.decode(stored, page=page, limit=limit)
     if page:
         raise ReadError(f"it has no page {page}; only TIFF files have pages")
-    if len(stored) > _BYTES_A_PIXEL * limit.pixels:
+    if len(stored) > limit.bytes + _HEADROOM:
         raise ReadError(
             f"it has {len(stored):,} bytes, more than {limit.pixels / 1e6:,.0f} MP are believed to "
             "take; if it is to be trusted, raise --max-pixels (max_pixels)"
@@ -152,7 +152,7 @@ _UNREAD: tuple[tuple[bytes | tuple[bytes, ...], str], ...] = (
 )
 
 
-_BYTES_A_PIXEL = 4  # of files that are read as a whole, all but TIFF and RAW
+_HEADROOM = 64 << 20  # bytes of notes beside the picture
 _UPRIGHT = ("heif", "jxl", "raw")  # turned by the library, whatever their EXIF says
 
 
