@@ -14,8 +14,8 @@ import cepstro
 PACKAGE = Path(cepstro.__file__).parent
 
 # The path of the data (DESIGN): a room imports only from rooms before it. Foundations come first.
-# radial stands before cepstrum because means around circles serve spectra and cepstra alike; scan,
-# gaussian, iris, motion and race are the parts of ring and fit that outgrew them.
+# radial stands before cepstrum because means around circles serve spectra and cepstra alike; the
+# rooms between ring and analysis are the parts of ring, fit and analysis that outgrew them.
 PATH = [
     "errors",
     "fft",
@@ -34,6 +34,11 @@ PATH = [
     "iris",
     "motion",
     "race",
+    "refine",
+    "condition",
+    "nsr",
+    "reasons",
+    "result",
     "analysis",
     "restore",
     "synthesis",
