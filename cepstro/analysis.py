@@ -1,134 +1,92 @@
 """Analysis of one photo: is it out of focus, by how much, how sure is that, and why.
 
-The pipeline of the toolkit: blocks of the photo in linear light, their averaged power spectrum, its
-cepstrum and profiles, candidates for the diameter, a fit of the blur models to the polar log
-spectrum, and what follows from it: verdict, PSF, noise and the Wiener constant that suits the photo.
+The pipeline of the toolkit: blocks of the photo in linear light, their averaged power spectrum,
+its cepstrum and profiles, a race of candidate diameters, the winner fitted again, and what follows
+from it: verdict, PSF, noise and the Wiener constant that suits the photo. Where no ring convinces,
+a reduced copy of a large photo is tried for larger blur, then stripes of a motion are looked for,
+then the roll-off of a Gaussian.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cepstro import reasons
 from cepstro.cepstrum import power_cepstrum
+from cepstro.condition import conditions
 from cepstro.errors import UnsuitableImageError
-from cepstro.fft import good_size
-from cepstro.fit import Fit, disk_family, fit_band, fit_model, ring_family
+from cepstro.gaussian import OF_A_SHARP_PHOTO, SOFT, find_sigma
 from cepstro.light import Light, luminance, split_alpha, to_linear
+from cepstro.motion import MotionFit, find_motion
 from cepstro.noise import noise_sigma
+from cepstro.nsr import wiener_constant
 from cepstro.photo import Photo, check_finite, unpack
-from cepstro.psf import PSF
-from cepstro.race import FAR, NEAR, chance, trials
+from cepstro.psf import Gaussian, Motion
+from cepstro.race import Trial, chance, trials
 from cepstro.radial import PolarSpectrum, Profile, polar_spectrum, radial_profile
+from cepstro.refine import calibrated_error, fit_disk_of, refine
+from cepstro.result import Analysis, ChannelBlur, RadialSpectrum, Verdict, radial_spectrum
 from cepstro.ring import Candidate
 from cepstro.spectrum import Spectrum, corners, power_spectrum
 
-Verdict = Literal["defocus", "motion", "gaussian", "none"]
+__all__ = ["Analysis", "ChannelBlur", "RadialSpectrum", "Verdict", "analyze"]
 
 LARGEST_BLOCK = 1024  # px; blocks of the first look
-_MOST_BLOCKS = 16
+LARGEST_FINE_BLOCK = 2048  # px; blocks of the last fit
+_MOST_PIXELS = 12 * LARGEST_BLOCK**2  # read of a large photo
 _SMALLEST_PHOTO = 32  # px
-_BLOCK_DIAMETERS = 24  # side of the blocks of the fine fit, in diameters
+_DARKEST = 1e-12  # power of a flat picture
+_CONVINCING = 0.5  # chance from which on a ring is called defocus
+_STRIPES = 0.5  # evidence from which on stripes are called motion
+_MOTION_BLOCK = 512  # px
+_NO_RING_NSR = 1e-2  # the Wiener constant offered where nothing was fitted
+_NAMES = {1: ("grey",), 3: ("red", "green", "blue")}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RadialSpectrum:
-    """The radial log power spectrum and the model fitted to it, for figures.
+class _Look:
+    """One view of the photo, at full size or reduced, with its spectrum and the trials on it."""
 
-    Attributes
-    ----------
-    frequency : (m,) float64
-        cycles/px.
-    log_power, scatter : (m,) float64
-        Mean and standard deviation over the directions of ln power.
-    model, trend : (m,) float64 or None
-        Fitted ln power, and the part of it that is the scene's; NaN outside the band.
-    zeros : tuple of float
-        Frequencies at which the model's transfer function is 0, cycles/px.
-    band : (float, float)
-        Frequencies that took part in the fit.
-    noise : float or None
-        ln of the fitted white floor.
-    """
+    view: _View
+    spectrum: Spectrum
+    data: PolarSpectrum
+    cepstrum: NDArray[np.float32]
+    profile: Profile
+    trials: list[Trial]  # best first
 
-    frequency: NDArray[np.float64]
-    log_power: NDArray[np.float64]
-    scatter: NDArray[np.float64]
-    model: NDArray[np.float64] | None
-    trend: NDArray[np.float64] | None
-    zeros: tuple[float, ...]
-    band: tuple[float, float]
-    noise: float | None
+    @property
+    def best(self) -> float:
+        """Chance of the best trial."""
+        return chance(self.trials[0]) if self.trials else 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Analysis:
-    """What one photo says about its blur.
+class _View:
+    """Pixels as the analysis sees them: light, decoded block by block as it is needed."""
 
-    Attributes
-    ----------
-    verdict : str
-        "defocus", "motion", "gaussian" (soft, but without rings of zeros) or "none".
-    diameter, diameter_error : float or None
-        Of the defocus disk (the length of a motion), and one standard deviation, px.
-    confidence : float
-        Chance, 0..1, that verdict and diameter (within 5 % or 0.5 px) are right.
-    model : str or None
-        "disk", "ring", "polygon", "gaussian", "motion".
-    psf : PSF or None
-        Ready for `deblur` and `blur`.
-    nsr : float
-        Wiener constant that suits this photo.
-    noise : float
-        Sigma of the noise in encoded units, 0..1.
-    candidates : tuple of Candidate
-        Other diameters worth trying, best first.
-    reason : str
-        One sentence: why this verdict.
-    warnings : tuple of str
-        What a person should know about the photo, a sentence each.
-    spectrum, cepstrum, profile, radial
-        What the figures draw; the cepstrum is centred, 1 px a sample.
-    """
+    pixels: NDArray[Any]
+    light: Light
+    scale: int = 1
 
-    verdict: Verdict
-    diameter: float | None
-    diameter_error: float | None
-    confidence: float
-    model: str | None
-    psf: PSF | None
-    nsr: float
-    noise: float
-    candidates: tuple[Candidate, ...]
-    reason: str
-    warnings: tuple[str, ...]
-    spectrum: Spectrum = field(repr=False)
-    cepstrum: NDArray[np.float32] = field(repr=False)
-    profile: Profile = field(repr=False)
-    radial: RadialSpectrum = field(repr=False)
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.pixels.shape[0], self.pixels.shape[1]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and text, ready for JSON."""
-        return {
-            "verdict": self.verdict,
-            "diameter": self.diameter,
-            "diameter_error": self.diameter_error,
-            "confidence": self.confidence,
-            "model": self.model,
-            "psf": None if self.psf is None else str(self.psf),
-            "nsr": self.nsr,
-            "noise": self.noise,
-            "candidates": [
-                {"diameter": c.diameter, "strength": c.strength, "hole": c.hole}
-                for c in self.candidates
-            ],
-            "reason": self.reason,
-            "warnings": list(self.warnings),
-        }
+    def blocks(self, side: int) -> Iterator[NDArray[np.float32]]:
+        """Luminance of square blocks spread over the photo."""
+        most = max(1, _MOST_PIXELS // side**2)
+        for top, left in corners(self.shape, side, limit=most):
+            block = self.pixels[top : top + side, left : left + side]
+            yield luminance(to_linear(block, light=self.light))
+
+    def spectrum(self, side: int) -> Spectrum:
+        """Averaged spectrum for blocks of this side."""
+        return power_spectrum(self.blocks(side))
 
 
 def analyze(
@@ -149,180 +107,245 @@ def analyze(
         How the values encode light; default the Photo's own, "srgb" for arrays.
     region : (x, y, width, height), optional
         Look at this part only, px.
+    channels : "luminance" or "each"
+        With "each", the diameter of every colour channel is measured as well.
     progress : callable, optional
         Called with the part done, 0..1.
+
+    Returns
+    -------
+    Analysis
 
     Raises
     ------
     UnsuitableImageError
         For pictures that are too small, flat or not finite.
+    TypeError, ValueError
+        For what is no picture, and for regions outside it.
 
     References
     ----------
-    Cannon 1976; Savakis & Trussell 1993 (see `cepstro.fit` for the model fitted here).
+    Cannon, IEEE Trans. ASSP 24:58 (1976); Savakis & Trussell, IEEE Trans. Image Process. 2:141
+    (1993); see `cepstro.fit` for the model that is fitted.
+
+    Examples
+    --------
+    >>> import cepstro, numpy as np
+    >>> scene = np.random.default_rng(1).random((256, 256)).cumsum(1) % 1.0
+    >>> soft = cepstro.blur(scene, cepstro.Disk(9), light="linear")
+    >>> found = cepstro.analyze(soft, light="linear")
+    >>> found.verdict, round(found.diameter)
+    ('defocus', 9)
     """
+    if channels not in ("luminance", "each"):
+        raise ValueError(f'channels must be "luminance" or "each", got {channels!r}')
+    report = progress or (lambda _: None)
     pixels, light = unpack(image, light)
     pixels, _ = split_alpha(pixels)
     if region is not None:
-        pixels = _cut_region(pixels, region)
+        pixels = _cut(pixels, region)
+    _check(pixels)
+    view = _View(pixels, light)
+    first = look = _look(view)
+    report(0.5)
+    if look.best < _CONVINCING and min(view.shape) > 2 * LARGEST_BLOCK:
+        reduced = _look(_reduced(view), smallest=LARGEST_BLOCK / 32)
+        look = reduced if reduced.best > look.best else look
+    motion = None
+    if look.best < _CONVINCING:
+        motion = _motion(view, first.spectrum)
+    report(0.8)
+    encoded = _encoded_middle(pixels)
+    result = _defocus(look) if look.best >= _CONVINCING else None
+    if result is None:
+        result = _of_motion(first, motion) if motion is not None else _soft_or_none(look)
+    others = _others(look, result.diameter if result.verdict == "defocus" else None)
+    warnings = (*result.warnings, *conditions(pixels, encoded, first.data))
+    measured: tuple[ChannelBlur, ...] = ()
+    if channels == "each" and result.verdict == "defocus" and result.diameter is not None:
+        measured = _each_channel(look.view, result.diameter)
+    report(1.0)
+    return replace(
+        result,
+        noise=noise_sigma(encoded),
+        candidates=others,
+        warnings=warnings,
+        channels=measured,
+    )
+
+
+def _check(pixels: NDArray[Any]) -> None:
     height, width = pixels.shape[:2]
     if min(height, width) < _SMALLEST_PHOTO:
         raise UnsuitableImageError(
             f"the picture is {width} x {height} px; at least {_SMALLEST_PHOTO} px a side are needed"
         )
     check_finite(pixels)
-    side = min(LARGEST_BLOCK, height, width)
-    spectrum = power_spectrum(_blocks(pixels, side, light))
-    if not spectrum.power.max() > 1e-12:
-        raise UnsuitableImageError("the picture is flat: it shows nothing that could be blurred")
-    data = polar_spectrum(spectrum)
-    noise = noise_sigma(_encoded_sample(pixels))
-    cepstrum = power_cepstrum(spectrum)
-    profile = radial_profile(cepstrum)
-    tried = sorted(trials(data, profile, largest=min(height, width) / 4), key=chance, reverse=True)
-    others = tuple(Candidate(trial.diameter, chance(trial), trial.hole) for trial in tried[1:5])
-    if not tried or chance(tried[0]) < 0.5:
-        confidence = 1 - (chance(tried[0]) if tried else 0.0)
-        return Analysis(
-            "none",
-            None,
-            None,
-            confidence,
-            None,
-            None,
-            1e-2,
-            noise,
-            others,
-            "the spectrum shows no rings of zeros: the photo is sharp or its blur of another kind",
-            (),
-            spectrum,
-            cepstrum,
-            profile,
-            _radial(data, None, None),
-        )
-    fine = _fine(pixels, light, tried[0].fit)
-    diameter, error = float(fine[1].parameters[0]), float(2.5 * fine[1].errors[0])
-    return Analysis(
-        "defocus",
-        diameter,
-        error,
-        chance(tried[0]),
-        fine[1].family,
-        fine[1].psf,
-        wiener_constant(fine[0], fine[1]),
-        noise,
-        others,
-        f"the spectrum shows the rings of zeros of a disk {diameter:.1f} px across",
-        (),
-        spectrum,
-        cepstrum,
-        profile,
-        _radial(fine[0], fine[1], diameter),
-    )
 
 
-def _fine(pixels: NDArray[Any], light: Light, found: Fit) -> tuple[PolarSpectrum, Fit]:
-    """Fit the winner again, to blocks of the size that suits it."""
-    diameter = float(found.parameters[0])
-    longest = min(pixels.shape[:2])
-    side = min(good_size(int(max(128, _BLOCK_DIAMETERS * diameter))), longest, 2 * LARGEST_BLOCK)
-    spectrum = power_spectrum(_blocks(pixels, side, light))
-    data = polar_spectrum(spectrum, step=1 / (_BLOCK_DIAMETERS * diameter))
-    family = ring_family() if found.family == "ring" else disk_family()
-    start = tuple(float(value) for value in found.parameters)
-    bands = [fit_band(data, diameter, rings=rings) for rings in (NEAR, FAR)]
-    fits = [fit_model(data, family, [start], band) for band in bands]
-    return data, min(fits, key=lambda fit: float(fit.errors[0]))
-
-
-def wiener_constant(data: PolarSpectrum, fit: Fit) -> float:
-    """The constant K of a Wiener filter with the least expected error under a fit.
-
-    The scene's power is the fit's trend around the circle, continued as a power law; the noise is
-    its white floor.
-    """
-    frequency = data.frequency
-    inside = np.flatnonzero(fit.band.any(axis=0))
-    weight = np.where(fit.band, data.count, 0)[:, inside]
-    scene = np.sum(weight * fit.trend[:, inside], axis=0) / np.sum(weight, axis=0)
-    log_rho = np.log(frequency[inside])
-    slope = float(np.clip(np.polyfit(log_rho, scene, 1)[0], -4, -1.5))
-    grid = np.geomspace(max(frequency[1], 1e-3), 0.5, 400)
-    power = np.interp(np.log(grid), log_rho, scene)
-    power += slope * np.maximum(np.log(grid) - log_rho[-1], 0)
-    transfer = np.asarray(fit.psf.transfer(np.zeros_like(grid), grid)).real
-    constants = np.geomspace(1e-6, 1, 61)[:, None]
-    filter_ = transfer / (transfer**2 + constants)
-    error = np.exp(power) * (1 - filter_ * transfer) ** 2 + fit.noise * filter_**2
-    cost = np.sum(error * grid**2, axis=1)  # rings of equal ratio: area grows as rho squared
-    return float(constants[int(np.argmin(cost)), 0])
-
-
-def _blocks(pixels: NDArray[Any], side: int, light: Light) -> Iterator[NDArray[np.float32]]:
-    """Luminance in linear light of square blocks spread over the photo."""
-    height, width = pixels.shape[:2]
-    area = LARGEST_BLOCK**2 * _MOST_BLOCKS
-    for top, left in corners((height, width), side, limit=max(1, area // side**2)):
-        yield luminance(to_linear(pixels[top : top + side, left : left + side], light=light))
-
-
-def _encoded_sample(pixels: NDArray[Any]) -> NDArray[np.float32]:
-    """Luminance of the encoded values in the middle of the photo, at most 1024 px a side."""
-    top, left = (max(0, (length - 1024) // 2) for length in pixels.shape[:2])
-    middle = pixels[top : top + 1024, left : left + 1024]
-    return luminance(to_linear(middle, light="linear"))
-
-
-def _cut_region(pixels: NDArray[Any], region: tuple[int, int, int, int]) -> NDArray[Any]:
+def _cut(pixels: NDArray[Any], region: tuple[int, int, int, int]) -> NDArray[Any]:
     x, y, width, height = region
     if x < 0 or y < 0 or width < 1 or height < 1:
         raise ValueError(f"region must be x, y >= 0 and width, height > 0, got {region}")
     if x + width > pixels.shape[1] or y + height > pixels.shape[0]:
         raise ValueError(
-            f"region {region} reaches outside the picture of {pixels.shape[1]} x {pixels.shape[0]} px"
+            f"region {region} reaches outside the picture of "
+            f"{pixels.shape[1]} x {pixels.shape[0]} px"
         )
     return pixels[y : y + height, x : x + width]
 
 
-def _radial(data: PolarSpectrum, fit: Fit | None, diameter: float | None) -> RadialSpectrum:
-    """Mean over the directions of the data and of the model."""
-    weight = data.count
-    total = np.maximum(weight.sum(axis=0), 1e-9)
-    seen = weight.sum(axis=0) > 0
-    mean = np.sum(weight * data.log_power, axis=0) / total
-    scatter = np.sqrt(np.sum(weight * (data.log_power - mean) ** 2, axis=0) / total)
-    if fit is None or diameter is None:
-        edge = (float(data.frequency[seen][0]), float(data.frequency[seen][-1]))
-        return RadialSpectrum(
-            data.frequency[seen], mean[seen], scatter[seen], None, None, (), edge, None
-        )
-    inside = np.where(fit.band, weight, 0)
-    band_total = inside.sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        model = np.sum(inside * fit.model, axis=0) / band_total
-        trend = np.sum(inside * fit.trend, axis=0) / band_total
-        mean = np.where(band_total > 0, np.sum(inside * data.log_power, axis=0) / band_total, mean)
-    columns = np.flatnonzero(band_total)
-    edge = (float(data.frequency[columns[0]]), float(data.frequency[columns[-1]]))
-    return RadialSpectrum(
-        data.frequency[seen],
-        mean[seen],
-        scatter[seen],
-        model[seen],
-        trend[seen],
-        zeros_of(fit.psf, edge[1]),
-        edge,
-        float(np.log(fit.noise)),
+def _look(view: _View, *, smallest: float = 0.0) -> _Look:
+    """Spectrum, cepstrum and trials of one view; diameters in px of the view."""
+    side = min(LARGEST_BLOCK, *view.shape)
+    spectrum = view.spectrum(side)
+    if not spectrum.power.max() > _DARKEST:
+        raise UnsuitableImageError("the picture is flat: it shows nothing that could be blurred")
+    data = polar_spectrum(spectrum)
+    cepstrum = power_cepstrum(spectrum)
+    profile = radial_profile(cepstrum)
+    found = trials(data, profile, largest=min(view.shape) / 4)
+    found = sorted((trial for trial in found if trial.diameter > smallest), key=chance)
+    return _Look(view, spectrum, data, cepstrum, profile, found[::-1])
+
+
+def _reduced(view: _View) -> _View:
+    """Reduce the photo by block means of its light, its shorter side to about the largest block."""
+    scale = min(view.shape) // LARGEST_BLOCK
+    height, width = (length // scale * scale for length in view.shape)
+    small = np.empty((height // scale, width // scale), np.float32)
+    band = max(1, LARGEST_BLOCK // scale) * scale
+    for top in range(0, height, band):
+        rows = view.pixels[top : min(top + band, height), :width]
+        plane = luminance(to_linear(rows, light=view.light))
+        small[top // scale : (top + len(rows)) // scale] = plane.reshape(
+            len(rows) // scale, scale, width // scale, scale
+        ).mean(axis=(1, 3))
+    return _View(small, "linear", scale)
+
+
+def _motion(view: _View, spectrum: Spectrum) -> MotionFit | None:
+    """Stripes of a motion, where they convince."""
+    side = min(_MOTION_BLOCK, *view.shape)
+    if side < spectrum.side:
+        spectrum = view.spectrum(side)
+    motion = find_motion(spectrum, longest=side / 4)
+    return motion if motion is not None and motion.evidence > _STRIPES else None
+
+
+def _defocus(look: _Look) -> Analysis:
+    """Refine the winner and say what it is."""
+    winner, view = look.trials[0], look.view
+    longest = min(LARGEST_FINE_BLOCK, *view.shape)
+    refined = refine(view.spectrum, winner.fit, longest=longest)
+    fit = refined.fit
+    psf = _scaled(fit.psf, view.scale)
+    diameter = psf.diameter
+    return Analysis(
+        verdict="defocus",
+        diameter=diameter,
+        diameter_error=calibrated_error(fit) * view.scale,
+        confidence=look.best,
+        model=fit.family,
+        psf=psf,
+        nsr=wiener_constant(refined.data, fit),
+        noise=0.0,
+        candidates=(),
+        reason=reasons.of_defocus(psf, diameter),
+        warnings=(
+            *reasons.of_varying_blur(winner.near, winner.far),
+            *reasons.of_large_blur(diameter, min(view.shape) * view.scale / 4),
+        ),
+        channels=(),
+        spectrum=look.spectrum,
+        cepstrum=look.cepstrum,
+        profile=look.profile,
+        radial=radial_spectrum(refined.data, fit, psf, scale=view.scale),
     )
 
 
-def zeros_of(psf: PSF, highest: float) -> tuple[float, ...]:
-    """Frequencies up to `highest` at which a circular PSF's transfer function changes sign."""
-    radial = getattr(psf, "radial", None)
-    if radial is None:
-        return ()
-    grid = np.linspace(0, highest, 4000)
-    value = radial(grid)
-    index = np.flatnonzero(value[:-1] * value[1:] < 0)
-    part = value[index] / (value[index] - value[index + 1])
-    return tuple(float(zero) for zero in grid[index] + part * (grid[1] - grid[0]))
+def _of_motion(look: _Look, motion: MotionFit) -> Analysis:
+    psf = Motion(motion.length, angle=motion.angle)
+    return Analysis(
+        verdict="motion",
+        diameter=motion.length,
+        diameter_error=motion.length_error,
+        confidence=float(np.clip(0.7 + 0.5 * (motion.evidence - _STRIPES), 0, 0.97)),
+        model="motion",
+        psf=psf,
+        nsr=wiener_constant(motion.data, motion.fit),
+        noise=0.0,
+        candidates=(),
+        reason=reasons.of_motion(psf),
+        warnings=(),
+        channels=(),
+        spectrum=look.spectrum,
+        cepstrum=look.cepstrum,
+        profile=look.profile,
+        radial=radial_spectrum(motion.data, motion.fit, psf),
+    )
+
+
+def _soft_or_none(look: _Look) -> Analysis:
+    """Without rings and stripes: soft like a Gaussian, or nothing that can be named."""
+    sigma = find_sigma(look.data) * look.view.scale
+    soft = sigma > SOFT
+    excess = float(np.sqrt(max(sigma**2 - OF_A_SHARP_PHOTO**2, 0)))
+    best = look.trials[0].diameter * look.view.scale if look.trials else None
+    return Analysis(
+        verdict="gaussian" if soft else "none",
+        diameter=None,
+        diameter_error=None,
+        confidence=1 - look.best,
+        model="gaussian" if soft else None,
+        psf=Gaussian(excess) if soft else None,
+        nsr=_NO_RING_NSR,
+        noise=0.0,
+        candidates=(),
+        reason=reasons.of_gaussian(excess) if soft else reasons.of_none(look.best, best),
+        warnings=(),
+        channels=(),
+        spectrum=look.spectrum,
+        cepstrum=look.cepstrum,
+        profile=look.profile,
+        radial=radial_spectrum(look.data, None, None, scale=look.view.scale),
+    )
+
+
+def _others(look: _Look, diameter: float | None) -> tuple[Candidate, ...]:
+    """List the runners-up, in px of the photo, without the winner and without doubles."""
+    kept: list[Candidate] = []
+    for trial in look.trials:
+        size = trial.diameter * look.view.scale
+        known = [other.diameter for other in kept] + ([] if diameter is None else [diameter])
+        if not any(abs(np.log(size / other)) < 0.04 for other in known):
+            kept.append(Candidate(size, chance(trial), trial.hole))
+    return tuple(kept[:5])
+
+
+def _each_channel(view: _View, diameter: float) -> tuple[ChannelBlur, ...]:
+    """Fit the diameter of every colour near that of the luminance."""
+    pixels = view.pixels if view.pixels.ndim == 3 else view.pixels[..., None]
+    near = diameter / view.scale
+    measured = []
+    for index, name in enumerate(_NAMES[pixels.shape[2]]):
+        channel = _View(pixels[..., index], view.light, view.scale)
+        fit = fit_disk_of(channel.spectrum, near, longest=min(LARGEST_FINE_BLOCK, *view.shape))
+        measured.append(
+            ChannelBlur(
+                name, float(fit.parameters[0]) * view.scale, calibrated_error(fit) * view.scale
+            )
+        )
+    return tuple(measured)
+
+
+def _encoded_middle(pixels: NDArray[Any]) -> NDArray[np.float32]:
+    """Luminance of the encoded values in the middle of the photo, at most 1024 px a side."""
+    top, left = (max(0, (length - LARGEST_BLOCK) // 2) for length in pixels.shape[:2])
+    middle = pixels[top : top + LARGEST_BLOCK, left : left + LARGEST_BLOCK]
+    return luminance(to_linear(middle, light="linear"))
+
+
+def _scaled(psf: Any, scale: int) -> Any:
+    """Give the same PSF in px of the photo that was reduced by `scale`."""
+    return replace(psf, diameter=psf.diameter * scale, softness=psf.softness * scale)

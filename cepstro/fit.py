@@ -2,13 +2,17 @@
 
 The mean log power in a cell of direction s and frequency rho is modelled as
 
-    y[s, rho] = ln( exp(t_s(rho)) (|H(rho)|**2 + f) + n ),    t_s = a_s + b_s L + c_s L**2, L = ln rho
+    y[s, rho] = ln( exp(t_s(rho)) (|H(rho)|**2 + f) + n rho**m ),    t_s = a_s + b_s L + c_s L**2
 
-with the scene's own smooth trend t_s in each of 12 directions, the model's transfer function H (its
-power smeared as the Hann window smears the spectrum), a relative floor f (what fills the zeros: several
-depths, JPEG) and a white floor n (noise). All are found together by Levenberg-Marquardt steps
-on the count-weighted squares; the trends are eliminated first (their normal matrix is block
-diagonal). Errors come from the curvature at the minimum and the scatter that is left.
+with L = ln rho, the scene's own smooth trend t_s in each of 12 directions, the model's transfer
+function H (its power smeared as the Hann window smears the spectrum), a relative floor f (what
+fills the zeros: several depths, JPEG) and a noise floor n with a tilt m. All are found together by
+Levenberg-Marquardt steps on the count-weighted squares; the trends are eliminated first (their
+normal matrix is block diagonal). Errors come from the curvature at the minimum and the scatter.
+
+Tried: white noise (m = 0) instead of tilted, median error 0.12 % for 0.09 % at noise 1/255,
+JPEG 90, and 0.90 % for 0.56 % at JPEG 75; a trend linear in L, one sector, robust losses: worse or
+the same.
 """
 
 from __future__ import annotations
@@ -67,8 +71,10 @@ class Fit:
     parameters, errors : (p,) float64
         Shape parameters in the family's units, and one standard deviation of each from the
         curvature of the fit.
-    floor, noise : float
-        Relative floor f and white floor n (power units of the spectrum).
+    floor : float
+        Relative floor f.
+    log_noise : (m,) float64
+        ln of the noise floor n at each frequency of the data; valid in `band`.
     cost : float
         Weighted sum of squared residuals over `band`.
     cells, size : float
@@ -84,7 +90,7 @@ class Fit:
     parameters: NDArray[np.float64]
     errors: NDArray[np.float64]
     floor: float
-    noise: float
+    log_noise: NDArray[np.float64]
     cost: float
     cells: int
     size: int
@@ -256,7 +262,7 @@ class _Problem:
         return self.evaluate(shape, np.array([np.log(1e-3), log_noise, 0.0]), trend)
 
     def normal(self, state: _State) -> tuple[NDArray[np.float64], ...]:
-        """Normal matrices: shared x shared, sectors x shared x trend, sectors x trend x trend."""
+        """Build the normal matrices: of shared parameters, of both kinds, of the trends."""
         gain = state.scene / state.total
         columns = []
         for index in range(len(state.shape)):
@@ -315,6 +321,8 @@ class _Problem:
         scatter = state.cost / max(1, cells - size)
         covariance = np.linalg.pinv(information, hermitian=True) * scatter
         errors = np.sqrt(np.maximum(np.diag(covariance)[: len(state.shape)], 0))
+        log_noise = np.zeros(band.shape[1])
+        log_noise[self.columns] = state.floors[1] + state.floors[2] * self.log_rho.mean(axis=0)
         model = np.zeros(band.shape)
         trend = np.zeros(band.shape)
         model[:, self.columns] = np.log(state.total)
@@ -325,7 +333,7 @@ class _Problem:
             state.shape,
             errors,
             float(np.exp(state.floors[0])),
-            float(np.exp(state.floors[1])),
+            log_noise,
             state.cost,
             cells,
             size,

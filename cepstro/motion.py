@@ -164,7 +164,9 @@ def _bins(spectrum: Spectrum, *, most: int | None = None) -> _Bins:
     return _Bins(fy.ravel()[use], fx.ravel()[use], log_power, 1 / n, spectrum.blocks)
 
 
-def _strips(bins: _Bins, length: float, angle: float, *, across: float, strips: int) -> PolarSpectrum:
+def _strips(
+    bins: _Bins, length: float, angle: float, *, across: float, strips: int
+) -> PolarSpectrum:
     """Mean log power in cells of the frequencies along (columns) and across (rows) a motion."""
     cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     along = bins.fx * cosine - bins.fy * sine

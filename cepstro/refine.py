@@ -1,0 +1,114 @@
+"""The winner of the race fitted again: blocks of the size that suits it, its shape, its error bar.
+
+Blocks of 24 diameters resolve every ring in 24 frequencies and leave the most blocks to average.
+The shape is decided here: a ring or a polygon must explain the spectrum better than a disk by a
+margin. The diameter is read over three or over six rings, whichever gives the smaller error.
+
+Tried on 22 photos a condition (8 bit / BSNR 20 / JPEG 75, median error in px): blocks of 16, 24, 40
+diameters 0.006 / 0.103 / 0.069, 0.006 / 0.078 / 0.073, 0.006 / 0.089 / 0.098 over six rings; over three
+0.011 / 0.077 / 0.112; the smaller error of the two 0.006 / 0.077 / 0.047.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from cepstro.fft import good_size
+from cepstro.fit import Fit, disk_family, fit_band, fit_model, ring_family
+from cepstro.iris import SECTORS as POLYGON_SECTORS
+from cepstro.iris import fit_polygon
+from cepstro.race import FAR, NEAR
+from cepstro.radial import PolarSpectrum, polar_spectrum
+from cepstro.spectrum import Spectrum
+
+_BLOCK_DIAMETERS = 24
+_SMALLEST_BLOCK = 128  # px
+_RING_GAIN = 0.25  # ln of the ratio of squared residuals that makes a disk a ring
+_POLYGON_GAIN = 0.08
+_RING_RINGS = 9.0
+_ERROR_FACTOR = 2.2
+_HOLES = (0.3, 0.45, 0.6, 0.75, 0.9)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Refined:
+    """The final fit, and the polar spectrum it was made on."""
+
+    fit: Fit
+    data: PolarSpectrum
+
+
+def block_side(diameter: float, longest: int) -> int:
+    """Side of the blocks that suit a diameter, px; at most `longest`."""
+    return min(longest, good_size(max(_SMALLEST_BLOCK, int(_BLOCK_DIAMETERS * diameter))))
+
+
+def refine(spectrum_of: Callable[[int], Spectrum], found: Fit, *, longest: int) -> Refined:
+    """Fit disk, ring and polygon around a first fit and keep the one that is justified.
+
+    Parameters
+    ----------
+    spectrum_of : callable
+        Gives the photo's averaged spectrum for blocks of a side in px.
+    found : Fit
+        A disk or a ring.
+    longest : int
+        Largest side there is, px.
+    """
+    diameter = float(found.parameters[0])
+    spectrum = spectrum_of(block_side(diameter, longest))
+    step = 1 / (_BLOCK_DIAMETERS * diameter)
+    data = polar_spectrum(spectrum, step=step)
+    disk = fit_disk(data, diameter)
+    ring = _fit_ring(data, diameter, found)
+    if ring is not None:
+        return Refined(ring, data)
+    fine = polar_spectrum(spectrum, step=step, sectors=POLYGON_SECTORS)
+    width = float(disk.parameters[0])
+    band = fit_band(fine, width, rings=FAR)
+    polygon = fit_polygon(fine, width)
+    round_one = fit_model(fine, disk_family(), [(width,)], band)
+    if np.log(round_one.cost / polygon.cost) > _POLYGON_GAIN:
+        return Refined(polygon, fine)
+    return Refined(disk, data)
+
+
+def calibrated_error(fit: Fit) -> float:
+    """One standard deviation of the first parameter, px, as photos with known blur show it.
+
+    The curvature's error takes the cells for independent, which neighbours under a Hann window and
+    a scene's own structure are not.
+    """
+    return float(_ERROR_FACTOR * fit.errors[0])
+
+
+def fit_disk_of(spectrum_of: Callable[[int], Spectrum], diameter: float, *, longest: int) -> Fit:
+    """Fit a disk near a diameter to the spectrum of blocks that suit it."""
+    spectrum = spectrum_of(block_side(diameter, longest))
+    return fit_disk(polar_spectrum(spectrum, step=1 / (_BLOCK_DIAMETERS * diameter)), diameter)
+
+
+def fit_disk(data: PolarSpectrum, diameter: float) -> Fit:
+    """Fit a disk near a diameter over three and over six rings; the one with the smaller error."""
+    fits = [
+        fit_model(data, disk_family(), [(diameter,)], fit_band(data, diameter, rings=rings))
+        for rings in (NEAR, FAR)
+    ]
+    return min(fits, key=lambda fit: float(fit.errors[0]))
+
+
+def _fit_ring(data: PolarSpectrum, diameter: float, found: Fit) -> Fit | None:
+    """Fit a ring, or None where a disk explains the first six rings about as well."""
+    holes = {float(found.parameters[1])} if found.family == "ring" else set()
+    starts = [(diameter, hole) for hole in sorted(holes | set(_HOLES))]
+    band = fit_band(data, diameter, rings=FAR)
+    ring = fit_model(data, ring_family(), starts, band)
+    disk = fit_model(data, disk_family(), [(diameter,), (float(ring.parameters[0]),)], band)
+    if np.log(disk.cost / ring.cost) < _RING_GAIN:
+        return None
+    wide = fit_band(data, diameter, rings=_RING_RINGS)
+    further = fit_model(data, ring_family(), [(ring.parameters[0], ring.parameters[1])], wide)
+    return min((ring, further), key=lambda fit: float(fit.errors[0]))
