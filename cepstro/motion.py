@@ -1,13 +1,14 @@
 """Straight motion blur: two dark spots in the cepstrum, stripes of zeros in the spectrum.
 
-A motion of length L multiplies the spectrum by sinc(L u), u the frequency along the motion, whatever
-the frequency v across it. Its power cepstrum has dark spots at L, 2 L, 3 L ... along the motion;
-candidates from there are compared by the ripples along u of the spectrum averaged in strips of v,
-and the best is fitted like a disk (`cepstro.fit`), the angle by a parabola through the costs.
+A motion of length L multiplies the spectrum by sinc(L u), u the frequency along the motion,
+whatever the frequency v across it. Its power cepstrum has dark spots at L, 2 L, 3 L ... along the
+motion; candidates from there are compared by the ripples along u of the spectrum averaged in strips
+of v, and the best is fitted like a disk (`cepstro.fit`), the angle by a parabola through the costs.
 
-Tried on 44 photos of motions of 8 to 50 px (noise 1/255, JPEG 90), share of the true spot on top: the
-deepest spot in units of the scatter around its circle 0.57; with its multiples 0.73; the same in the
-cepstrum of the whitened spectrum, weighted by its signal 0.82; the ripples deciding among all 0.95.
+Tried on 44 photos of motions of 8 to 50 px (noise 1/255, JPEG 90), share of the true spot on top:
+the deepest spot in units of the scatter around its circle 0.57; with its multiples 0.73; the same
+in the cepstrum of the whitened spectrum, weighted by its signal 0.82; the ripples deciding among
+all 0.95.
 """
 
 from __future__ import annotations

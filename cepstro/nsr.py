@@ -1,9 +1,9 @@
 """The Wiener constant that suits a photo: the one with the least expected error under a fit.
 
-For a scene of power S, noise of power n and the filter ``H / (H**2 + K)``, the expected squared
-error at one frequency is ``S (1 - H**2 / (H**2 + K))**2 + n (H / (H**2 + K))**2``; K minimises its sum
-over the frequency plane. S is the fit's trend, continued as a power law; what fills the zeros of the
-model (its relative floor) counts as noise too.
+For a scene of power S, noise of power n and the filter ``G = H / (H**2 + K)``, the expected squared
+error at one frequency is ``S (1 - G H)**2 + n G**2``; K minimises its sum over the frequency plane.
+S is the fit's trend, continued as a power law; what fills the zeros of the model (its relative
+floor) counts as noise too.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The race of models: which defocus explains a photo's spectrum best, and how surely.
 
 Every candidate diameter is fitted as what it was found as, a disk or a ring, over its first three
-and its first six rings, each time against what has no rings in the same band. Six numbers tell how
-convincing it is (see `Trial`); a logistic function of them, fitted to photos with the truth at hand,
-turns them into the chance that it is right. The candidate with the best chance wins.
+and its first six rings, each time against what has no rings in the same band. A few numbers tell
+how convincing it is (see `Trial`); a logistic function of them, fitted to photos with the truth at
+hand, turns them into the chance that it is right. The candidate with the best chance wins.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def trials(data: PolarSpectrum, profile: Profile, *, largest: float) -> list[Tri
 
 
 def candidates(data: PolarSpectrum, profile: Profile, *, largest: float) -> list[Candidate]:
-    """The diameters worth a fit: best matches of disks and of rings, and dark cepstral rings."""
+    """List the diameters worth a fit: matches of disks and of rings, and dark cepstral rings."""
     matches = scan(data, largest=largest)
     disks = [candidate for candidate in matches if candidate.hole == 0]
     rings = [candidate for candidate in matches if candidate.hole > 0]

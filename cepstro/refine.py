@@ -5,8 +5,8 @@ The shape is decided here: a ring or a polygon must explain the spectrum better 
 margin. The diameter is read over three or over six rings, whichever gives the smaller error.
 
 Tried on 22 photos a condition (8 bit / BSNR 20 / JPEG 75, median error in px): blocks of 16, 24, 40
-diameters 0.006 / 0.103 / 0.069, 0.006 / 0.078 / 0.073, 0.006 / 0.089 / 0.098 over six rings; over three
-0.011 / 0.077 / 0.112; the smaller error of the two 0.006 / 0.077 / 0.047.
+diameters over six rings 0.006 / 0.103 / 0.069, 0.006 / 0.078 / 0.073, 0.006 / 0.089 / 0.098; over
+three 0.011 / 0.077 / 0.112; the smaller error of the two 0.006 / 0.077 / 0.047.
 """
 
 from __future__ import annotations

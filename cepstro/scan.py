@@ -115,7 +115,7 @@ def _powers() -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
 
 
 def _peaks(strength: NDArray[np.float64]) -> list[int]:
-    """Indices of the local maxima above 0, highest first."""
+    """Find the local maxima above 0, highest first."""
     padded = np.concatenate([[-2.0], strength, [-2.0]])
     top = (strength > 0) & (strength >= padded[:-2]) & (strength > padded[2:])
     indices = np.flatnonzero(top)

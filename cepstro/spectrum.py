@@ -39,7 +39,7 @@ class Spectrum:
     @property
     def side(self) -> int:
         """Side of the blocks, px; frequencies are multiples of 1 / side cycles/px."""
-        return self.power.shape[0]
+        return int(self.power.shape[0])
 
 
 def taper(side: int, *, rolloff: float = 1.0) -> NDArray[np.float32]:
@@ -51,7 +51,7 @@ def taper(side: int, *, rolloff: float = 1.0) -> NDArray[np.float32]:
     if rolloff == 0:
         return np.ones(side, np.float32)
     rise = np.clip(distance / (rolloff * side / 2), 0, 1)
-    return (0.5 - 0.5 * np.cos(np.pi * rise)).astype(np.float32)
+    return np.asarray(0.5 - 0.5 * np.cos(np.pi * rise), np.float32)
 
 
 def corners(
