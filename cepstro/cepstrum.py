@@ -28,7 +28,7 @@ def power_cepstrum(spectrum: Spectrum) -> NDArray[np.float32]:
         Sample ``[n // 2 + dy, n // 2 + dx]`` is the cepstrum at quefrency (dy, dx) px; dark
         (negative) where the spectrum's zeros are evenly spaced. The mean log power is removed.
     """
-    log_power, radius, mean = _levelled(spectrum)
+    log_power, _, _ = _levelled(spectrum)
     log_power -= log_power.mean()
     return _transformed(log_power)
 

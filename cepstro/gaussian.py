@@ -3,8 +3,8 @@
 The mean log power on each circle is modelled as a power law of the scene, a Gaussian's transfer
 function and a white floor, with the scenes' usual slope of -2.5 +- 0.5 as prior knowledge: without
 it slope and sigma could not be told apart. Sharp photos read 0 to 0.6 px, their lens and sensor.
-Measured on 11 photos each at noise 1/255, JPEG 90: sigma 1, 2, 4, 8 reads 0.92, 1.79, 3.6, 7.5 px in
-the median; 12 photos in 100 too poor in detail read near 0.
+Measured on 11 photos each at noise 1/255, JPEG 90: sigma 1, 2, 4, 8 reads 0.92, 1.79, 3.6, 7.5 px
+in the median; the photo poorest in detail reads near 0.
 """
 
 from __future__ import annotations
