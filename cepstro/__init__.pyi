@@ -18,3 +18,4 @@ from .psf import Ring as Ring
 from .psf import parse_psf as parse_psf
 from .restore import deblur as deblur
 from .synthesis import blur as blur
+from .synthesis import match as match

@@ -17,10 +17,12 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from cepstro.errors import NoDefocusError
 from cepstro.fft import good_size, irfft2, rfft2
-from cepstro.light import Light, from_linear, split_alpha, to_linear
+from cepstro.light import Light, from_linear, luminance, split_alpha, to_linear
+from cepstro.noise import CORNER, spread_blocks
 from cepstro.photo import Photo, check_finite, repack, unpack
-from cepstro.psf import PSF
+from cepstro.psf import PSF, scaled
 
 Progress = Callable[[float], None] | None
 
@@ -111,6 +113,188 @@ def blur(
             progress((c + 1) / len(psfs))
     result: Photo | NDArray[Any] = repack(image, out)
     return result
+
+
+@overload
+def match(
+    blurred: Photo | NDArray[Any],
+    clean: Photo,
+    *,
+    grain: bool = True,
+    jpeg: bool = False,
+    scale: float = 1.0,
+    seed: int = 0,
+    light: Light | None = None,
+    progress: Progress = None,
+) -> Photo: ...
+@overload
+def match(
+    blurred: Photo | NDArray[Any],
+    clean: NDArray[Any],
+    *,
+    grain: bool = True,
+    jpeg: bool = False,
+    scale: float = 1.0,
+    seed: int = 0,
+    light: Light | None = None,
+    progress: Progress = None,
+) -> NDArray[Any]: ...
+def match(
+    blurred: Photo | NDArray[Any],
+    clean: Photo | NDArray[Any],
+    *,
+    grain: bool = True,
+    jpeg: bool = False,
+    scale: float = 1.0,
+    seed: int = 0,
+    light: Light | None = None,
+    progress: Progress = None,
+) -> Photo | NDArray[Any]:
+    """Measure the blur of one photo and lay it on another picture.
+
+    Parameters
+    ----------
+    blurred : Photo or array
+        The photo whose blur is wanted.
+    clean : Photo or array
+        The picture to lay it on.
+    grain : bool
+        Add the noise of `blurred`, colour by colour, less what the clean picture's own has left.
+    jpeg : bool
+        Pass the result through JPEG with the tables of `blurred`, a Photo read from a JPEG.
+    scale : float
+        Resolution of `clean` divided by that of `blurred`: 2 for twice as many px across the scene.
+    seed : int
+        Of the grain: the same seed gives the same picture.
+    light : "srgb", "linear" or ToneCurve, optional
+        How values encode light; Photos know their own, arrays are taken as "srgb".
+    progress : callable, optional
+        Called with the fraction done, 0..1; an exception it raises cancels the work.
+
+    Returns
+    -------
+    Photo or array
+        As `clean` came.
+
+    Raises
+    ------
+    NoDefocusError
+        When `blurred` shows no blur that can be measured, with the reason.
+    TypeError, ValueError
+        For wrong arguments.
+    """
+    from cepstro.analysis import analyze
+
+    if not 0.01 <= scale <= 100:
+        raise ValueError(f"scale must be 0.01 to 100, got {scale}")
+    tables = blurred.jpeg_tables if isinstance(blurred, Photo) else None
+    if jpeg and not tables:
+        raise ValueError("jpeg=True needs a blurred photo read from a JPEG file")
+    report = progress or (lambda _: None)
+    found = analyze(blurred, light=light, progress=lambda part: report(0.5 * part))
+    if found.psf is None:
+        raise NoDefocusError(f"no blur to copy: {found.reason}")
+    pixels, light = unpack(clean, light)
+    check_finite(pixels)
+    psf = scaled(found.psf, scale)
+    soft = blur(_floats(pixels), psf, light=light, progress=lambda part: report(0.5 + 0.4 * part))
+    if grain:
+        _add_grain(soft, unpack(blurred)[0], seed, pixels.dtype)
+    if tables and jpeg:
+        _through_jpeg(soft, tables)
+    pixels = _as_dtype(soft, pixels)
+    report(1.0)
+    result: Photo | NDArray[Any] = repack(clean, pixels)
+    return result
+
+
+def _floats(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return encoded values 0..1 in float32."""
+    if pixels.dtype.kind == "f":
+        return pixels.astype(np.float32)
+    top = 1 if pixels.dtype.kind == "b" else np.iinfo(pixels.dtype).max
+    return pixels * np.float32(1 / top)
+
+
+def _as_dtype(soft: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:
+    """Return encoded values 0..1 in the dtype of `like`, with its alpha."""
+    if like.dtype.kind == "f":
+        out = soft.astype(like.dtype)
+    elif like.dtype.kind == "b":
+        out = soft >= 0.5
+    else:
+        top = np.iinfo(like.dtype).max
+        values = soft.astype(np.float64) if top > 0xFFFF else soft
+        out = np.rint(np.clip(values, 0, 1) * top).astype(like.dtype)
+    if like.ndim == 3 and like.shape[2] in (2, 4):
+        out[..., -1] = like[..., -1]
+    return out
+
+
+def _add_grain(
+    soft: NDArray[np.float32], model: NDArray[Any], seed: int, dtype: np.dtype[Any]
+) -> None:
+    """Add noise to encoded values, in place, until they are as noisy as `model`.
+
+    The result's own rounding to `dtype` is counted in.
+    """
+    colour, _ = split_alpha(soft)
+    planes = colour[..., None] if colour.ndim == 2 else colour
+    channels = planes.shape[2]
+    missing = _grain_covariance(model, channels) - _grain_covariance(soft, channels)
+    if dtype.kind == "u":
+        missing -= np.eye(channels) / 12 / float(np.iinfo(dtype).max) ** 2
+    values, axes = np.linalg.eigh(missing)
+    mix = (axes * np.sqrt(np.maximum(values, 0))).astype(np.float32)
+    rng = np.random.default_rng(seed)
+    for y in range(0, planes.shape[0], 64):  # bands of rows keep the temporaries small
+        band = planes[y : y + 64]
+        band += rng.standard_normal(band.shape, np.float32) @ mix.T
+
+
+def _grain_covariance(pixels: NDArray[Any], channels: int) -> NDArray[np.float64]:
+    """Covariance of the noise of encoded colours, 0..1 units: from the corner of the spectrum.
+
+    Blur leaves nothing else there. Grey photos give the same noise to all colours, colour photos
+    their luminance's to a grey picture.
+    """
+    colour, _ = split_alpha(pixels)
+    planes = colour[..., None] if colour.ndim == 2 else colour
+    top = float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1.0
+    side = min(64, *planes.shape[:2])
+    window = np.hanning(side + 2)[1:-1].astype(np.float32)
+    window = window[:, None] * window
+    spectra = []
+    high, right = np.abs(np.fft.fftfreq(side)) > CORNER, np.fft.rfftfreq(side) > CORNER
+    for c in range(planes.shape[2]):
+        blocks = spread_blocks(planes[..., c], side, 1024)
+        blocks -= blocks.mean(axis=(1, 2), keepdims=True)
+        spectrum = rfft2(blocks * window)
+        spectra.append(spectrum[:, high][:, :, right].ravel() / top)
+    table = np.array(spectra)
+    energy = float(np.sum(window.astype(np.float64) ** 2)) * table.shape[1]
+    covariance = np.asarray((table @ table.conj().T).real / max(energy, 1e-30), np.float64)
+    if channels == 1 and len(spectra) == 3:
+        weights = np.asarray(luminance(np.eye(3)[None]), np.float64)[0]
+        return np.array([[weights @ covariance @ weights]])
+    if channels == 3 and len(spectra) == 1:
+        return np.full((3, 3), covariance[0, 0])
+    return covariance
+
+
+def _through_jpeg(soft: NDArray[np.float32], tables: tuple[tuple[int, ...], ...]) -> None:
+    """Pass encoded values through JPEG with these tables, in place."""
+    import io
+
+    from PIL import Image
+
+    colour, _ = split_alpha(soft)
+    planes = colour[..., 0] if colour.ndim == 3 and colour.shape[2] == 1 else colour
+    codes = np.rint(np.clip(planes, 0, 1) * 255).astype(np.uint8)
+    buffer = io.BytesIO()
+    qtables = [list(table) for table in tables[: 1 if codes.ndim == 2 else 2]]
+    Image.fromarray(codes).save(buffer, "JPEG", qtables=qtables, subsampling=0)
+    planes[...] = np.asarray(Image.open(buffer)) / np.float32(255)
 
 
 def blur_plane(plane: NDArray[np.float32], psf: PSF) -> NDArray[np.float32]:

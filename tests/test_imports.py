@@ -66,6 +66,7 @@ PUBLIC = {
     "blur",
     "deblur",
     "estimate_kernel",
+    "match",
     "parse_psf",
     "read",
     "write",

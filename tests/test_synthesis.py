@@ -1,14 +1,16 @@
 """Blur laid on pictures: light, borders, alpha, dtypes, sizes."""
 
+import degrade
 import numpy as np
 import pytest
 from scipy.ndimage import correlate
 
-from cepstro import CepstroError
+from cepstro.analysis import analyze
+from cepstro.errors import CepstroError, NoDefocusError
 from cepstro.light import srgb_to_linear, to_linear
 from cepstro.photo import Photo
-from cepstro.psf import Disk, Gaussian, Kernel, Motion, Ring
-from cepstro.synthesis import blur
+from cepstro.psf import BornWolf, Disk, Gaussian, Kernel, Motion, Polygon, Ring, scaled
+from cepstro.synthesis import blur, match
 
 LOPSIDED = Kernel(np.random.default_rng(3).random((5, 7)))
 
@@ -157,3 +159,88 @@ def test_a_psf_larger_than_the_picture_blurs_it_flat():
     image = picture(12, 9)
     got = to_linear(blur(image, Disk(200)))
     assert np.ptp(got) < 0.02
+
+
+# --- match ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def photos() -> tuple[np.ndarray, np.ndarray]:
+    """A photo blurred by a disk of 12.3 px, with noise of 2/255, and a clean picture."""
+    if not degrade.DATA.exists():
+        pytest.skip("no test photos")
+    scene = degrade.scene("skimage_astronaut.png")
+    blurred = degrade.record(degrade.blur_valid(scene, Disk(12.3)), noise=2)
+    return blurred, degrade.record(degrade.scene("leptonica_wyom.jpg", 400, 500))
+
+
+def test_match_gives_the_blur_and_the_noise_of_the_other_photo(photos):
+    blurred, clean = photos
+    twin = match(blurred, clean)
+    assert twin.shape == clean.shape and twin.dtype == clean.dtype
+    there, here = analyze(blurred), analyze(twin)
+    assert here.verdict == "defocus"
+    assert here.diameter == pytest.approx(there.diameter, rel=0.02)
+    assert here.noise == pytest.approx(there.noise, rel=0.1)
+
+
+def test_match_is_seeded(photos):
+    blurred, clean = photos
+    small = clean[:100, :120]
+    np.testing.assert_array_equal(match(blurred, small), match(blurred, small))
+    assert (match(blurred, small) != match(blurred, small, seed=1)).mean() > 0.3
+    quiet = match(blurred, small, grain=False)
+    assert np.abs(quiet.astype(int) - blur(small, analyze(blurred).psf)).max() <= 1
+
+
+def test_match_scales_the_blur_to_another_resolution(photos):
+    blurred, clean = photos
+    twin = match(blurred, clean, scale=1.5)
+    assert analyze(twin).diameter == pytest.approx(1.5 * 12.3, rel=0.02)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, "f4"])
+@pytest.mark.parametrize("shape", [(60, 70), (60, 70, 3), (60, 70, 4)])
+def test_match_keeps_shape_dtype_and_alpha(photos, dtype, shape):
+    clean = picture(*shape, dtype=dtype)
+    twin = match(photos[0], clean)
+    assert twin.shape == shape and twin.dtype == clean.dtype
+    if shape[-1] == 4:
+        np.testing.assert_array_equal(twin[..., 3], clean[..., 3])
+
+
+def test_match_refuses_a_photo_without_blur(photos):
+    with pytest.raises(NoDefocusError, match="no blur to copy: "):
+        match(photos[1], photos[1])
+    with pytest.raises(ValueError, match="scale must be"):
+        match(*photos, scale=0)
+    with pytest.raises(ValueError, match="JPEG"):
+        match(*photos, jpeg=True)
+
+
+def test_match_passes_through_the_jpeg_of_the_blurred_photo(photos):
+    tables = (tuple([40] * 64), tuple([40] * 64))
+    blurred = Photo(photos[0], jpeg_tables=tables)
+    twin = match(blurred, photos[1], jpeg=True, grain=False)
+    plain = match(blurred, photos[1], grain=False)
+    change = np.abs(twin.astype(int) - plain)
+    assert 1 < change.mean() < 12
+
+
+def test_scaled_psfs_keep_their_form():
+    fy, fx = np.mgrid[-0.2:0.2:9j, 0:0.2:5j]
+    for psf in (
+        Disk(8, softness=1),
+        Ring(9, hole=0.5, softness=1),
+        Polygon(9, blades=5, rotation=3, softness=1),
+        Gaussian(2),
+        Motion(6, angle=20),
+        BornWolf(na=0.3, wavelength=0.5, defocus=20, pixel=1),
+        Kernel(Polygon(9, blades=5, softness=1.5).kernel()),
+    ):
+        np.testing.assert_allclose(
+            scaled(psf, 2).transfer(fy, fx), psf.transfer(2 * fy, 2 * fx), atol=3e-3
+        )
+        assert scaled(psf, 1) == psf
+    with pytest.raises(ValueError, match="factor"):
+        scaled(Disk(3), float("nan"))

@@ -206,7 +206,8 @@ def cross_spectrum(
     noise: float,
 ) -> Measured:
     """Kernel of `size` by Welch's averaged cross-spectrum; parameters as in `least_squares`."""
-    side = min(good_size(max(256, 8 * size)), *sharp.shape)
+    shortest = min(sharp.shape)
+    side = min(good_size(max(256, 8 * size)), max(2 * shortest // 3, 3 * size), shortest)
     window = np.hanning(side + 2)[1:-1].astype(np.float32)
     window = window[:, None] * window
     fy, fx = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None]
@@ -246,7 +247,13 @@ def cross_spectrum(
     place = np.ix_(np.arange(-half, half + 1), np.arange(-half, half + 1))
     kernel = lags[place].astype(np.float64)
     m = grid_size(size)
-    left = np.maximum(target - np.abs(cross) ** 2 / np.maximum(power, 1e-30), 1e-6 * target)
+    # What this kernel, cut to its size, leaves of the blurred blocks (with few blocks, the plain
+    # coherence would promise too much).
+    plane = np.zeros((side, side))
+    plane[place] = kernel
+    found = np.fft.rfft2(plane) * np.conj(turn)
+    left = target - 2 * (np.conj(found) * cross).real + np.abs(found) ** 2 * power
+    left = np.maximum(left, 1e-6 * target)
     pixels = float(sharp.size) * total / max(sum(shares), 1e-30)
     left = _radial_mean(left, rho2)
     # Independent looks at each frequency: pixels of the photo by pixels of the kernel's grid.

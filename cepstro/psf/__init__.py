@@ -4,6 +4,7 @@ from cepstro.psf.base import PSF
 from cepstro.psf.bornwolf import BornWolf
 from cepstro.psf.measured import Kernel
 from cepstro.psf.models import Disk, Gaussian, Motion, Polygon, Ring
+from cepstro.psf.scaling import scaled
 from cepstro.psf.text import parse_psf, psf_from_dict, psf_to_dict, read_psf
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "psf_from_dict",
     "psf_to_dict",
     "read_psf",
+    "scaled",
 ]
