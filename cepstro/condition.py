@@ -15,7 +15,7 @@ from cepstro.light import clipped
 from cepstro.radial import PolarSpectrum
 
 _CLIPPED = 0.02  # share of the photo
-_GRID = 1.25  # steps at the borders of 8 x 8 blocks against those inside them
+_GRID = 1.5  # steps at the borders of 8 x 8 blocks against those inside them
 _EMPTY = 2.5  # ln power that a resampler's cut-off lies above what is beyond it
 _SAMPLE = 1024  # px
 

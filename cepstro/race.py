@@ -74,26 +74,31 @@ class Trial:
 
     def features(self) -> NDArray[np.float64]:
         """Numbers that the chance of being right depends on."""
-        small = max(0.0, float(np.log(6 / self.diameter)))
+        evidence = max(self.near, self.far)
+        size = float(np.log(self.diameter / 6))
+        large = min(max(0.0, size), 1.2)
         return np.array(
             [
                 1.0,
-                np.log(np.clip(max(self.near, self.far), 0.003, 2.0)),
-                np.log(np.clip(self.far, 0.003, 2.0)),
+                np.sqrt(np.clip(evidence, 0, 1.5)),
+                np.clip(evidence, -0.3, 0.3),
                 np.log(self.misfit),
                 self.ripples,
                 self.inner,
                 np.clip(self.depth, 0, 12) / 10,
                 np.log(self.fit.floor + 1e-3),
-                small,
-                small * self.inner,
+                max(0.0, -size),
                 float(self.fit.family == "ring"),
+                large,
+                large * self.ripples,
             ]
         )
 
 
-# Of the logistic, in the order of `Trial.features`; printed by tests/benchmarks/calibrate.py.
-WEIGHTS = np.array([-1.0, 2.0, 0.3, 0.0, 3.0, 2.0, 1.0, -0.3, -1.0, 3.0, -0.5])
+# Of the logistic, in the order of `Trial.features`; from tests/benchmarks/calibrate.py.
+WEIGHTS = np.array(
+    [-4.932, 2.731, 0.669, -0.375, 1.778, 0.201, 1.262, -0.575, 1.172, -0.528, -3.851, 6.239]
+)
 
 
 def chance(trial: Trial) -> float:
