@@ -8,6 +8,8 @@ sigma^2. The plane is read in windowed blocks spread over it, so that a 50 MP ph
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,7 +57,7 @@ def noise_sigma(plane: NDArray[np.floating]) -> float:
     return float(np.sqrt(corner.mean(dtype=np.float64) / np.sum(window.astype(np.float64) ** 2)))
 
 
-def spread_blocks(plane: NDArray[np.floating], side: int, most: int) -> NDArray[np.float32]:
+def spread_blocks(plane: NDArray[Any], side: int, most: int) -> NDArray[np.float32]:
     """At most about `most` square blocks spread evenly over a plane: N x side x side copies."""
     height, width = plane.shape
     rows, columns = (max(1, -(-2 * n // side) - 1) for n in (height, width))

@@ -18,7 +18,7 @@ from cepstro.photo import Photo, check_finite, repack, unpack
 from cepstro.psf import PSF
 from cepstro.restore.colour import Job, by_channel, by_luminance, by_wiener
 
-METHODS = ("wiener", "best")
+METHODS = ("wiener", "lucy", "sparse", "best")
 Progress = Callable[[float], None]
 Image = TypeVar("Image", Photo, NDArray[Any])
 
@@ -46,8 +46,9 @@ def deblur(
     nsr : float, "auto" or None
         Noise-to-signal constant K > 0 of ``conj(H) / (abs(H)**2 + K)``. A number and no `method`
         means plain Wiener. "auto" and None choose it for the photo.
-    method : "wiener", "best" or None
-        None takes the best picture within about 1 s per megapixel.
+    method : "wiener", "lucy", "sparse", "best" or None
+        Wiener filter, Richardson-Lucy, total variation, plug-and-play with a cosine-transform
+        denoiser; None is "best" with fewer steps, within about 1 s per megapixel.
     noise : float, optional
         Standard deviation of the noise in encoded units (1 is white); measured if not given.
     diameter_error : float

@@ -16,13 +16,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cepstro.fft import rfft2
 from cepstro.light import LUMINANCE, Light, clipped, from_linear, to_linear
 from cepstro.psf import PSF
-from cepstro.restore import plug_and_play, prior, wiener
+from cepstro.restore import lucy, plug_and_play, prior, sparse, wiener
 from cepstro.restore.borders import Plane
 from cepstro.restore.observation import observe, spread
 
 Tell = Callable[[float], None]
+
+# Steps of total variation, steps of plug-and-play and shifts of its block grid in each.
+_BEST = 30, 12, 16
+_QUICK = 8, 5, 8
+_LIGHTS = 20  # steps of Richardson-Lucy that find the light of clipped pixels, and then of TV
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +117,34 @@ def _strong(job: Job, c: int, plane: Plane, mask: NDArray[np.bool_], tell: Tell)
     seen = observe(
         plane,
         job.psfs[c],
-        prior.fit(plane, job.psfs[c], noise=known),
+        prior.fit(plane, job.psfs[c], noise=known, clipped=mask),
         error=job.error,
         clipped=mask,
     )
+    if seen.clipped is not None and job.method != "lucy":
+        lights = lucy.restore(seen, float(mean), steps=_LIGHTS, tell=lambda _: tell(0.0))
+        seen.refresh(rfft2(lights))
+        del lights
     local = spread(slope, seen)
     del slope
-    if job.method == "best":
-        out = plug_and_play.restore(seen, local, steps=12, grids=16, tell=tell)
+    if job.method == "lucy":
+        out = seen.picture(lucy.restore(seen, float(mean), tell=tell))
+    elif job.method == "sparse":
+        out = seen.picture(sparse.restore(seen, local, steps=20, tell=tell))
     else:
-        out = plug_and_play.restore(seen, local, steps=5, grids=8, tell=tell)
+        first, steps, grids = _BEST if job.method == "best" else _QUICK
+        if seen.clipped is not None:
+            first = max(first, _LIGHTS)
+        start = sparse.restore(seen, local, steps=first, tell=lambda part: tell(part / 3))
+        out = plug_and_play.restore(
+            seen,
+            local,
+            start,
+            float(mean),
+            steps=steps,
+            grids=grids,
+            tell=lambda part: tell((1 + 2 * part) / 3),
+        )
     plane += mean
     out += mean
     return out
@@ -139,7 +163,7 @@ def _rest(job: Job, c: int, plane: Plane, mask: NDArray[np.bool_]) -> Plane:
     if float(np.ptp(plane)) < 1e-4:
         return plane
     mean = _remove_mean(plane)
-    fitted = prior.fit(plane, job.psfs[c])
+    fitted = prior.fit(plane, job.psfs[c], clipped=mask)
     seen = observe(plane, job.psfs[c], fitted, error=job.error, clipped=mask, limit=False)
     out = wiener.restore(seen.frame, _shape(plane), seen.filter)
     out += mean

@@ -1,8 +1,8 @@
 """A denoiser for pictures with coloured noise: block cosine transforms, thresholded and averaged.
 
 Every block of n x n px is transformed; coefficients below `threshold` times their noise's standard
-deviation are set to zero; the blocks go back, weighted by the inverse of the noise they kept; and
-the results over several shifts of the block grid are averaged (Yaroslavsky 1996, Guleryuz 2007).
+deviation are set to zero; the blocks go back, weighted by one over the number they kept; and the
+results over several shifts of the block grid are averaged (Yaroslavsky 1996, Guleryuz 2007).
 The noise of coefficient (i, j) follows from the noise's power spectrum P by its autocovariance r:
 
     var_ij = sum_(dy,dx) r(dy, dx) w_i(dy) w_j(dx),    w_i = autocorrelation of basis vector i
@@ -26,6 +26,7 @@ Plane = NDArray[np.float32]
 
 SIDE = 8
 _BAND = 8  # rows of blocks worked on at a time
+_WIDE = 400  # and columns: products small enough for BLAS to leave the threads to us
 
 
 @lru_cache(maxsize=4)
@@ -92,13 +93,13 @@ def denoise(
     forth = basis(n).astype(np.float32)
     back = np.ascontiguousarray(forth.T)
     limit = (threshold * np.sqrt(variance)).astype(np.float32)[None, :, None, :]
-    cost = (variance / variance.mean()).astype(np.float32).ravel()
 
     def work(top: int, left: int, rows: int, columns: int) -> None:
         """Denoise one band of blocks: `rows` x `columns` of them from (top, left)."""
         area = (slice(top, top + rows * n), slice(left, left + columns * n))
         blocks = np.matmul(forth, picture[area].reshape(rows, n, columns * n))
-        blocks = (blocks.reshape(-1, n) @ back).reshape(rows, n, columns, n)
+        blocks = np.matmul(blocks.reshape(rows * n, columns, n), back)
+        blocks = blocks.reshape(rows, n, columns, n)
         if around is None:
             keep = np.abs(blocks) > limit
         else:
@@ -106,11 +107,12 @@ def denoise(
             keep = np.abs(blocks) > limit * ratio[:, None, :, None]
         keep[:, 0, :, 0] = True
         blocks *= keep
-        kept = keep.transpose(0, 2, 1, 3).reshape(-1, n * n).astype(np.float32) @ cost
-        weight = (1 / kept).reshape(rows, columns)
+        kept = keep.sum(axis=3, dtype=np.uint8).sum(axis=1, dtype=np.float32)
+        weight = 1 / kept
         if around is not None:
             weight /= ratio * ratio
-        blocks = np.matmul(back, (blocks.reshape(-1, n) @ forth).reshape(rows, n, columns * n))
+        blocks = np.matmul(blocks.reshape(rows * n, columns, n), forth)
+        blocks = np.matmul(back, blocks.reshape(rows, n, columns * n))
         blocks = blocks.reshape(rows, n, columns, n)
         blocks *= weight[:, None, :, None]
         into = (rows, n, columns, n)
@@ -120,8 +122,9 @@ def denoise(
     def on_grid(top: int, left: int, pool: ThreadPoolExecutor | None) -> None:
         rows, columns = (picture.shape[0] - top) // n, (picture.shape[1] - left) // n
         jobs = [
-            (top + first * n, left, min(_BAND, rows - first), columns)
-            for first in range(0, rows, _BAND)
+            (top + y * n, left + x * n, min(_BAND, rows - y), min(_WIDE, columns - x))
+            for y in range(0, rows, _BAND)
+            for x in range(0, columns, _WIDE)
         ]
         if pool is None:
             for job in jobs:

@@ -23,12 +23,14 @@ from cepstro.psf import PSF
 from cepstro.restore import wiener
 from cepstro.restore.borders import Plane, embed
 from cepstro.restore.prior import Prior
-from cepstro.restore.response import response
+from cepstro.restore.response import response, squared
 
 Spectrum = NDArray[np.complexfloating]
 
 _CLIP_STEPS = 8  # Wiener steps that find the light of clipped pixels before a method starts
+_MODEL = 0.4 / 255  # light: error of the model itself, alike in shadows and lights
 _LEAST = 1e-4  # share of clipped pixels below which that is not worth its transforms
+_MOST = 0.2  # share above which the limit is taken for the white of a page, and so for data
 
 
 @dataclass(slots=True)
@@ -39,7 +41,8 @@ class Observation:
     clipped: NDArray[np.bool_] | None  # pixels of it at the sensor's limit
     limit: bool  # whether clipped pixels are a lower bound (light) or nothing (colour differences)
     otf: NDArray[np.inexact]
-    power: Plane  # E|H|^2
+    power: Plane  # |E H|^2
+    doubt: Plane | np.float32  # noise at each frequency over white noise, >= 1: an unsure diameter
     prior: Prior
     frame: Plane  # the extended photo
     filter: NDArray[np.inexact]  # the Wiener filter
@@ -78,12 +81,17 @@ def observe(
     """Lay a plane (its mean removed) in a frame that continues it, clipped pixels estimated."""
     frame = wiener.extend(plane, psf, prior, error=error)
     shape = (frame.shape[0], frame.shape[1])
-    otf, power = response(psf, error, shape)
+    otf, square = response(psf, error, shape)
+    power = squared(otf)
+    doubt: Plane | np.float32 = np.float32(1)
+    if error > 0:
+        doubt = 1 + (square - power) * (prior.signal(shape) / np.float32(prior.level() ** 2))
+    del square
     filter = wiener.inverse(psf, prior, shape, error=error)
-    if clipped is not None and clipped.mean() < _LEAST:
+    if clipped is not None and not _LEAST < clipped.mean() < _MOST:
         clipped = None
-    seen = Observation(plane, clipped, limit, otf, power, prior, frame, filter)
-    if clipped is not None:
+    seen = Observation(plane, clipped, limit, otf, power, doubt, prior, frame, filter)
+    if clipped is not None and not limit:
         for _ in range(_CLIP_STEPS):
             spectrum = rfft2(seen.frame)
             spectrum *= filter
@@ -92,7 +100,7 @@ def observe(
 
 
 def spread(slope: Plane, seen: Observation) -> Plane:
-    """Local noise relative to the whole picture's, 1 on the average, over the frame.
+    """Find the local noise relative to the whole picture's, about 1 on the average, over the frame.
 
     `slope` is d light / d encoded at each pixel of the photo; noise of the neighbours arrives by
     the inverse filter, whose reach is the PSF's.
@@ -104,5 +112,6 @@ def spread(slope: Plane, seen: Observation) -> Plane:
     local = irfft2(spectrum, seen.shape, overwrite=True)
     local += np.float32(mean)
     local /= np.float32(mean)
-    np.maximum(local, np.float32(1e-3), out=local)
+    np.maximum(local, 0, out=local)
+    local += np.float32((_MODEL / seen.prior.level()) ** 2 + 1e-3)
     return np.asarray(np.sqrt(local, out=local), np.float32)

@@ -7,6 +7,9 @@ with sigma_k falling geometrically to the photo's own sigma (Zhang et al. 2017; 
 & Egiazarian 2012 for transform-domain denoisers). The denoiser (`dct`) is told the colour of the
 noise, sigma^2 |H|^2 / (|H|^2 + a)^2 + sigma_k^2 (a / (|H|^2 + a))^2, and its local strength; the
 unseen pixels are asked anew at each step (`observation`).
+
+It starts from total variation (`sparse`): from the Wiener estimate it ends 0.6 dB lower for a disk
+of 8 px and 1.2 dB for 16 px at noise 0.5/255 (7 photos), and as good at 2.55 and 7.65.
 """
 
 from __future__ import annotations
@@ -22,34 +25,35 @@ from cepstro.restore.observation import Observation
 
 _REACH = 8.0  # first sigma_k in units of sigma
 _THRESHOLD = 2.7
-_MODEL = 0.4 / 255  # light: error of the model itself, alike in shadows and lights
 
 
 def restore(
     seen: Observation,
     local: Plane,
+    start: Plane,
+    mean: float,
     *,
     steps: int,
     grids: int,
     tell: Callable[[float], None],
 ) -> Plane:
-    """Restore an observed plane; float32 H x W of the picture, its mean removed."""
+    """Restore an observed plane from a first estimate of its frame; float32, the mean removed."""
     shape = seen.shape
     sigma = seen.prior.level()
     c = _trust(seen)
-    local = np.sqrt(local**2 + np.float32((_MODEL / sigma) ** 2), dtype=np.float32)
     first = max(_REACH * sigma, 0.02 * float(seen.plane.std(dtype=np.float64)))
     sigmas = np.geomspace(max(first, 1.01 * sigma), sigma, steps)
     conjugate = np.conj(seen.otf)
     data = rfft2(seen.frame)
-    x = irfft2(data * seen.filter, shape, overwrite=True)
+    x = start
     a = np.float32(c * sigma**2 / sigmas[0] ** 2)
     for k, sigma_k in enumerate(sigmas):
-        share = seen.power / (seen.power + a)
-        power = np.float32(sigma**2) * share / (seen.power + a)
+        divisor = seen.power + a * seen.doubt
+        share = seen.power / divisor
+        power = np.float32(sigma**2) * seen.doubt * share / divisor
         power += np.float32(sigma_k**2) * (1 - share) ** 2
         variance = dct.coefficient_variance(power, shape)
-        del share, power
+        del divisor, share, power
         v = dct.denoise(
             x,
             variance,
@@ -57,12 +61,13 @@ def restore(
             local=local ** np.float32((k / max(1, steps - 1)) ** 0.5),
             grids=dct.shifts(grids, k),
         )
+        np.maximum(v, np.float32(-mean), out=v)  # light is not negative
         a = np.float32(c * sigma**2 / sigma_k**2)
         estimate = rfft2(v)
         del v
-        estimate *= a
+        estimate *= a * seen.doubt
         estimate += conjugate * data
-        estimate /= seen.power + a
+        estimate /= seen.power + a * seen.doubt
         x = irfft2(estimate, shape)
         if k + 1 < steps and k >= 1:
             seen.refresh(estimate)

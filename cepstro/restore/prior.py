@@ -54,29 +54,46 @@ class Prior:
 
     def nsr(self, power: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
         """NSR at the frequencies of a frame (rfft2 layout), where |H|^2 is `power`; float32."""
-        squared = _rho_squared(shape)
-        squared[0, 0] = min(1.0 / shape[0], 1.0 / shape[1]) ** 2 / 4
-        np.power(squared, np.float32(self.slope / 2), out=squared)
-        squared *= np.float32(CAUTION * self.noise * np.exp(-self.log_power))
-        squared += np.float32(CAUTION * self.floor) * (1 - power)
-        return squared
+        nsr = _power_law(shape, self.slope)
+        nsr *= np.float32(CAUTION * self.noise * np.exp(-self.log_power))
+        nsr += np.float32(CAUTION * self.floor) * (1 - power)
+        return nsr
+
+    def signal(self, shape: tuple[int, int]) -> NDArray[np.float32]:
+        """Power of the scene at the frequencies of a frame (rfft2 layout), float32."""
+        power = _power_law(shape, -self.slope)
+        power *= np.float32(np.exp(self.log_power))
+        return power
 
 
-def _rho_squared(shape: tuple[int, int]) -> NDArray[np.float32]:
+def _power_law(shape: tuple[int, int], exponent: float) -> NDArray[np.float32]:
+    """|f| to a power, at the frequencies of a frame; at 0 as at half a cycle a side."""
     fy = np.fft.fftfreq(shape[0]).astype(np.float32)
     fx = np.fft.rfftfreq(shape[1]).astype(np.float32)
-    return np.asarray(fy[:, None] ** 2 + fx**2, np.float32)
+    squared = np.asarray(fy[:, None] ** 2 + fx**2, np.float32)
+    squared[0, 0] = min(1.0 / shape[0], 1.0 / shape[1]) ** 2 / 4
+    return np.power(squared, np.float32(exponent / 2), out=squared)
 
 
-def fit(plane: NDArray[np.floating], psf: PSF, *, noise: float | None = None) -> Prior:
-    """Fit the power law and, unless `noise` (sigma) is given, the noise of a blurred plane."""
+def fit(
+    plane: NDArray[np.floating],
+    psf: PSF,
+    *,
+    noise: float | None = None,
+    clipped: NDArray[np.bool_] | None = None,
+) -> Prior:
+    """Fit the power law and, unless `noise` (sigma) is given, the noise of a blurred plane.
+
+    Blocks with `clipped` pixels do not count, if a quarter of all is left: hard edges of light cut
+    off belong to no blur.
+    """
     side = min(_block_side(psf), *plane.shape)
     edge = min(0.5, 1 / (2 * psf.halfwidth - 1))
     spread = float(np.var(plane))
     if side < 16 or spread == 0:
         known = 1e-6 * spread if noise is None else noise**2
         return Prior(np.log(max(spread, 1e-12)) - 3.0, 2.0, max(known, 1e-12), 0.0, edge)
-    power = block_power(plane, side)
+    power = block_power(plane, side, clipped)
     fy, fx = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)
     response = smear(np.abs(psf.transfer(fy, fx)) ** 2, side)
     log_rho = 0.5 * np.log(np.maximum(fy**2 + fx**2, 1e-12))
@@ -102,7 +119,9 @@ def _block_side(psf: PSF) -> int:
     return int(np.clip(2 ** np.ceil(np.log2(32 * psf.halfwidth)), 64, 512))
 
 
-def block_power(plane: NDArray[np.floating], side: int) -> NDArray[np.float64]:
+def block_power(
+    plane: NDArray[np.floating], side: int, clipped: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
     """Mean power of Hann-windowed blocks: the logarithm of white noise of sigma reads ln sigma^2.
 
     The logarithm of a mean of few periodograms lies low, by 1/(2 n) + 1/(12 n^2): put right.
@@ -110,7 +129,12 @@ def block_power(plane: NDArray[np.floating], side: int) -> NDArray[np.float64]:
     window = np.hanning(side + 2)[1:-1].astype(np.float32)
     window = window[:, None] * window
     total = np.zeros((side, side // 2 + 1))
-    blocks = spread_blocks(plane, side, max(4, min(_MOST_BLOCKS, (1 << 23) // side**2)))
+    most = max(4, min(_MOST_BLOCKS, (1 << 23) // side**2))
+    blocks = spread_blocks(plane, side, most)
+    if clipped is not None and clipped.any():
+        whole = spread_blocks(clipped, side, most).mean(axis=(1, 2)) < 1e-3
+        if 4 * whole.sum() >= len(blocks):
+            blocks = blocks[whole]
     for block in blocks:
         total += np.abs(rfft2((block - block.mean()) * window)) ** 2
     total /= len(blocks) * np.sum(window.astype(np.float64) ** 2)

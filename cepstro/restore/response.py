@@ -2,7 +2,8 @@
 
 With the diameter d a Gaussian variable the Wiener filter becomes conj(E H) / (E|H|^2 + NSR): where
 the rings of zeros may lie, E|H|^2 stays above |E H|^2 and the filter does not open up. The
-expectations are taken by three-point Gauss-Hermite quadrature (d, d +- sqrt(3) error).
+expectations are taken by three-point Gauss-Hermite quadrature (d, d +- sqrt(3) error). For other
+methods var H times the scene's power is noise, on top of the photo's own.
 """
 
 from __future__ import annotations

@@ -1,0 +1,84 @@
+"""Deconvolution with sparse gradients: total variation by the alternating direction method.
+
+    min_x  |H x - y|^2 / 2 + mu sum sqrt(|D_y x|^2 + |D_x x|^2),    mu = lambda sigma^2 / b
+
+(Rudin, Osher & Fatemi 1992; Almeida & Figueiredo 2013), b being the mean gradient of the Wiener
+estimate, and the penalty scaled place by place as the noise is. The unseen pixels are asked anew at
+every other step. Hyper-Laplacian gradients of exponent 2/3 (Krishnan & Fergus 2009, the better of 8
+settings) were 0.1 to 0.4 dB behind on 6 photos in 5 conditions, 0.3 ahead in none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from cepstro.fft import irfft2, rfft2
+from cepstro.restore.borders import Plane
+from cepstro.restore.observation import Observation
+
+_WEIGHT = 0.5  # lambda; 0.25 and 1 lose 0.1 to 1 dB
+_STIFFNESS = 0.3  # threshold of the shrinkage: b / stiffness
+
+
+def restore(seen: Observation, local: Plane, *, steps: int, tell: Callable[[float], None]) -> Plane:
+    """Restore an observed plane; float32, the whole frame, its mean removed."""
+    shape = seen.shape
+    conjugate = np.conj(seen.otf)
+    fy = np.fft.fftfreq(shape[0]).astype(np.float32)[:, None]
+    fx = np.fft.rfftfreq(shape[1]).astype(np.float32)
+    laplacian = 4 * (np.sin(np.pi * fy) ** 2 + np.sin(np.pi * fx) ** 2)
+    data = rfft2(seen.frame)
+    x = irfft2(data * seen.filter, shape, overwrite=True)
+    gradient = float(np.mean(np.hypot(*_gradients(seen.picture(x))), dtype=np.float64))
+    if gradient == 0:
+        return np.asarray(x, np.float32)
+    sigma = seen.prior.level()
+    limit = np.float32(gradient / _STIFFNESS) * local
+    penalty = np.float32(_WEIGHT * sigma**2 * _STIFFNESS / gradient**2)
+    divisor = seen.power + penalty * laplacian * seen.doubt
+    divisor[0, 0] = max(divisor[0, 0], 1e-12)
+    conjugate /= divisor
+    back = penalty * seen.doubt / divisor
+    held_y, held_x = np.zeros_like(x), np.zeros_like(x)
+    for k in range(steps):
+        down, right = _gradients(x)
+        down += held_y
+        right += held_x
+        size = np.hypot(down, right)
+        np.maximum(size, np.float32(1e-12), out=size)
+        size = np.maximum(1 - limit / size, 0)
+        np.multiply(down, 1 - size, out=held_y)
+        np.multiply(right, 1 - size, out=held_x)
+        down -= 2 * held_y
+        right -= 2 * held_x
+        estimate = rfft2(_divergence(down, right))
+        estimate *= back
+        estimate += conjugate * data
+        x = irfft2(estimate, shape)
+        if k % 2 == 1 and k + 1 < steps:
+            seen.refresh(estimate)
+            data = rfft2(seen.frame)
+        tell((k + 1) / steps)
+    return np.asarray(x, np.float32)
+
+
+def _gradients(x: Plane) -> tuple[Plane, Plane]:
+    """Differences to the pixel above and to the pixel on the left; opposite sides join."""
+    down, right = np.empty_like(x), np.empty_like(x)
+    np.subtract(x[1:], x[:-1], out=down[1:])
+    np.subtract(x[0], x[-1], out=down[0])
+    np.subtract(x[:, 1:], x[:, :-1], out=right[:, 1:])
+    np.subtract(x[:, 0], x[:, -1], out=right[:, 0])
+    return down, right
+
+
+def _divergence(down: Plane, right: Plane) -> Plane:
+    """Adjoint of `_gradients`."""
+    out = down + right
+    out[:-1] -= down[1:]
+    out[-1] -= down[0]
+    out[:, :-1] -= right[:, 1:]
+    out[:, -1] -= right[:, 0]
+    return out

@@ -1,0 +1,229 @@
+"""The iterative methods: what they gain, what they leave alone, and their parts."""
+
+import numpy as np
+import pytest
+from degrade import blur_valid, record, scene, sharp_names, valid_slices
+
+from cepstro.light import linear_to_srgb
+from cepstro.psf import Disk, Kernel
+from cepstro.restore import METHODS, deblur
+from cepstro.restore.borders import fill
+from cepstro.restore.dct import basis, coefficient_variance, denoise, shifts
+from cepstro.restore.prior import fit
+from cepstro.restore.response import response
+from cepstro.restore.sparse import _divergence, _gradients
+
+PHOTOS = ["facerec_obama.jpg", "leptonica_juditharismax.jpg", "skimage_astronaut.png"]
+
+
+def psnr(a, b):
+    return -10 * np.log10(np.mean((np.asarray(a, float) - b) ** 2))
+
+
+def example(name, diameter, noise, size=(240, 320)):
+    if name not in sharp_names():
+        pytest.skip("shared/data is not here")
+    photo = scene(name, *size)
+    psf = Disk(diameter)
+    truth = linear_to_srgb(photo[valid_slices(photo.shape, psf)])
+    return record(blur_valid(photo, psf), noise=noise), truth, psf
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+@pytest.mark.parametrize(("diameter", "noise"), [(8, 0.5), (8, 2.55)])
+def test_default_gains_over_the_blurred_photo_and_over_wiener(name, diameter, noise):
+    blurred, truth, psf = example(name, diameter, noise)
+    got = {m: psnr(deblur(blurred, psf, method=m) / 255, truth) for m in (None, "wiener")}
+    assert got[None] > psnr(blurred / 255, truth) + (3.5 if noise < 1 else 2.0)
+    assert got[None] > got["wiener"] + (0.8 if noise < 1 else 0.5)
+
+
+def test_best_is_no_worse_than_the_default_and_total_variation():
+    blurred, truth, psf = example(PHOTOS[0], 8, 0.5)
+    got = {m: psnr(deblur(blurred, psf, method=m) / 255, truth) for m in (None, "sparse", "best")}
+    assert got["best"] > got[None]
+    assert got["best"] > got["sparse"] + 0.3
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_gains_and_rings_no_more_at_the_border_than_inside(method):
+    blurred, truth, psf = example(PHOTOS[2], 10, 1.0)
+    restored = deblur(blurred, psf, method=method) / 255
+    assert psnr(restored, truth) > psnr(blurred / 255, truth) + 1.5
+    error = np.abs(restored - truth)
+    rim = np.ones(error.shape[:2], bool)
+    rim[12:-12, 12:-12] = False
+    assert np.median(error[rim]) < 1.6 * np.median(error[~rim])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_dtype_shape_and_arguments_are_kept(method):
+    image = np.random.default_rng(0).integers(0, 65536, (35, 41, 4), np.uint16)
+    before = image.copy()
+    out = deblur(image, Disk(5), method=method)
+    assert out.dtype == np.uint16
+    assert out.shape == image.shape
+    assert np.array_equal(out[..., 3], image[..., 3])
+    assert np.array_equal(image, before)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("shape", [(1, 1), (3, 9), (20, 5)])
+def test_tiny_and_flat_pictures_pass(method, shape):
+    noise = np.random.default_rng(0).random(shape)
+    assert np.isfinite(deblur(noise, Disk(9), method=method)).all()
+    flat = np.full(shape, 77, np.uint8)
+    assert np.array_equal(deblur(flat, Disk(9), method=method), flat)
+
+
+def lamp(limit):
+    """Bright lamps on a dim wall, blurred, recorded by a sensor with a limit: linear, 0..1."""
+    light = np.full((200, 260), 0.15)
+    light[60:66, 80:86] = 30.0
+    light[120:150, 170:200] = 2.0
+    psf = Disk(14)
+    blurred = np.fft.irfft2(np.fft.rfft2(light) * psf.otf(light.shape), s=light.shape)
+    rng = np.random.default_rng(0)
+    return np.clip(blurred + rng.normal(0, 0.002, blurred.shape), 0, limit), light, psf
+
+
+@pytest.mark.parametrize("method", [None, "best", "sparse"])
+def test_clipped_lamps_grow_no_dark_halos(method):
+    seen, light, psf = lamp(1.0)
+    restored = deblur(seen, psf, method=method, light="linear")
+    wall = np.ones(light.shape, bool)
+    wall[36:90, 56:110] = False
+    wall[96:174, 146:224] = False
+    assert np.abs(restored - 0.15)[wall].max() < 0.06
+    plain = deblur(seen, psf, nsr=1e-3, light="linear")
+    assert np.abs(restored - 0.15)[wall].std() < 0.5 * np.abs(plain - 0.15)[wall].std()
+
+
+def test_grey_pictures_stay_grey():
+    blurred, _, psf = example("skimage_astronaut.png", 8, 0.5, (160, 200))
+    grey = np.repeat(blurred[..., 1:2], 3, axis=2)
+    restored = deblur(grey, psf).astype(int)
+    assert np.ptp(restored, axis=2).max() <= 1
+    alone = deblur(grey[..., 0], psf).astype(int)
+    assert np.abs(restored[..., 0] - alone).mean() < 0.1
+
+
+def test_blur_is_never_taken_to_be_larger_than_known_with_an_error_bar():
+    blurred, truth, _ = example(PHOTOS[1], 10, 0.5)
+    wrong = Disk(10.5)
+    plain = psnr(deblur(blurred, wrong) / 255, truth)
+    careful = psnr(deblur(blurred, wrong, diameter_error=0.4) / 255, truth)
+    assert careful > plain - 0.1
+
+
+def test_cancelled_by_an_exception_in_progress():
+    class Stop(Exception):
+        pass
+
+    def stop(fraction):
+        if fraction > 0.2:
+            raise Stop
+
+    image = np.random.default_rng(0).random((50, 60, 3))
+    for method in ("lucy", "sparse", "best", None):
+        with pytest.raises(Stop):
+            deblur(image, Disk(5), method=method, progress=stop)
+
+
+@pytest.mark.parametrize("method", ["lucy", "sparse", "best", None])
+def test_progress_never_falls_and_ends_at_one(method):
+    seen = []
+    image = np.random.default_rng(0).random((30, 40, 3))
+    deblur(image, Disk(5), method=method, progress=seen.append)
+    assert seen == sorted(seen)
+    assert seen[0] == 0
+    assert seen[-1] == 1
+
+
+def test_crop_with_surroundings_restores_as_the_whole():
+    """Away from the cut, a tile with a halo equals the whole picture."""
+    blurred, _, psf = example("skimage_astronaut.png", 6, 1.0, (320, 400))
+    whole = deblur(blurred, psf, nsr=2e-3).astype(int)
+    tile = deblur(blurred[:, :240], psf, nsr=2e-3).astype(int)
+    inside = (slice(60, -60), slice(60, 160))
+    assert np.abs(tile[inside] - whole[inside]).max() <= 1
+
+
+def test_gradient_and_divergence_are_adjoint():
+    rng = np.random.default_rng(1)
+    x, p, q = (rng.standard_normal((17, 22)).astype(np.float32) for _ in range(3))
+    down, right = _gradients(x)
+    left = np.vdot(down, p) + np.vdot(right, q)
+    assert left == pytest.approx(np.vdot(x, _divergence(p, q)), rel=1e-4)
+
+
+def test_blur_and_its_conjugate_are_adjoint_for_a_lopsided_kernel():
+    kernel = np.zeros((5, 5))
+    kernel[0, 1], kernel[2, 2], kernel[4, 0] = 0.3, 0.5, 0.2
+    otf, _ = response(Kernel(kernel), 0.0, (24, 30))
+    rng = np.random.default_rng(2)
+    x, y = rng.standard_normal((2, 24, 30))
+    forth = np.fft.irfft2(np.fft.rfft2(x) * otf, s=x.shape)
+    back = np.fft.irfft2(np.fft.rfft2(y) * otf.conj(), s=x.shape)
+    assert np.vdot(forth, y) == pytest.approx(np.vdot(x, back), rel=1e-5)
+
+
+def test_error_bar_fills_the_zeros_of_the_transfer_function():
+    plain, power = response(Disk(20), 0.0, (128, 128))
+    assert power == pytest.approx(plain**2, abs=1e-6)
+    mean, wide = response(Disk(20), 0.4, (128, 128))
+    assert (wide >= mean**2 - 1e-6).all()
+    assert wide[power < 1e-5].mean() > 5 * power[power < 1e-5].mean()
+
+
+def test_unseen_pixels_come_back_where_the_blur_determines_them():
+    """A smooth periodic picture with a hole: the fill is the fixed point of the iterated border."""
+    rng = np.random.default_rng(3)
+    psf = Disk(5)
+    otf = psf.otf((48, 60))
+    scene_ = np.fft.irfft2(np.fft.rfft2(rng.random((48, 60))) * otf**4, s=(48, 60))
+    gain = (otf**2 / (otf**2 + 1e-4)).astype(np.float32)
+    unseen = np.zeros((48, 60), bool)
+    unseen[20:24, 30:35] = True
+    frame = (scene_ - scene_.mean()).astype(np.float32)
+    truth = frame.copy()
+    frame[unseen] = 0
+    fill(frame, unseen, gain, steps=30)
+    assert np.array_equal(frame[~unseen], truth[~unseen])
+    assert np.abs(frame - truth)[unseen].max() < 0.3 * np.abs(truth).max()
+    again = np.fft.irfft2(np.fft.rfft2(frame) * gain, s=frame.shape)
+    assert np.abs(again - frame)[unseen].max() < 1e-3 * np.abs(truth).max()
+
+
+def test_cosine_basis_is_orthonormal_and_noise_variances_are_right():
+    assert basis(8) @ basis(8).T == pytest.approx(np.eye(8), abs=1e-12)
+    shape = (64, 64)
+    power = (Disk(3).otf(shape) ** 2).astype(np.float32)
+    predicted = coefficient_variance(power, shape)
+    rng = np.random.default_rng(4)
+    found = np.zeros((8, 8))
+    for _ in range(30):
+        noise = np.fft.irfft2(np.fft.rfft2(rng.standard_normal(shape)) * Disk(3).otf(shape))
+        blocks = noise.reshape(8, 8, 8, 8).transpose(0, 2, 1, 3)
+        found += np.mean((basis(8) @ blocks @ basis(8).T) ** 2, axis=(0, 1)) / 30
+    assert found == pytest.approx(predicted, rel=0.25, abs=1e-3)
+
+
+def test_denoiser_keeps_a_clean_picture_and_cleans_a_noisy_one():
+    y, x = np.mgrid[:96, :120]
+    clean = (np.sin(x / 9) + np.cos(y / 7) > 0.3).astype(np.float32)
+    noisy = clean + np.random.default_rng(5).normal(0, 0.1, clean.shape).astype(np.float32)
+    variance = np.full((8, 8), 0.01)
+    grids = shifts(8, 0)
+    out = denoise(noisy, variance, threshold=2.7, local=None, grids=grids)
+    assert psnr(out, clean) > psnr(noisy, clean) + 5
+    kept = denoise(clean, variance * 1e-8, threshold=2.7, local=None, grids=grids)
+    assert np.abs(kept - clean).max() < 1e-3
+
+
+def test_fitted_noise_is_right_on_blurred_photos():
+    if "skimage_astronaut.png" not in sharp_names():
+        pytest.skip("shared/data is not here")
+    plane = blur_valid(scene("skimage_astronaut.png", 400, 420)[..., 1], Disk(9))
+    noisy = plane + np.random.default_rng(6).normal(0, 0.01, plane.shape)
+    assert np.sqrt(fit(noisy, Disk(9)).noise) == pytest.approx(0.01, rel=0.1)
