@@ -478,3 +478,38 @@ def test_wrong_usage_of_kernel(sharp, tmp_path, wrong):
 def test_kernel_needs_an_ending_that_holds_it(sharp, tmp_path):
     done = run("kernel", sharp, sharp, tmp_path / "k.jpg")
     assert done.exit_code == 1 and ".png, .tif or .npy" in done.stderr
+
+
+def test_blur_like_lays_the_measured_blur_and_grain_on_another(blurry, sharp, tmp_path):
+    out = tmp_path / "twin.png"
+    done = run("blur", "--like", blurry, "--seed", "3", sharp, out)
+    assert done.exit_code == 0, done.output
+    expected = cepstro.match(cepstro.read(blurry), cepstro.read(sharp), seed=3)
+    assert np.array_equal(cepstro.read(out).pixels, expected.pixels)
+    assert cepstro.analyze(cepstro.read(out)).diameter == pytest.approx(DIAMETER, rel=0.02)
+
+
+def test_blur_like_a_sharp_photo_is_status_3(sharp, tmp_path):
+    out = tmp_path / "twin.png"
+    done = run("blur", "--like", sharp, sharp, out)
+    assert done.exit_code == 3
+    assert len(done.stderr.splitlines()) == 1 and not out.exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--like", "IMAGE", "-a", "5"],
+        ["--like", "IMAGE", "--scale", "nan"],
+        ["--like", "IMAGE", "--scale", "0"],
+        ["-a", "5", "--scale", "2"],
+        ["-a", "5", "--jpeg"],
+        ["-a", "5", "--no-grain"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_of_like(blurry, sharp, tmp_path, wrong):
+    words = [str(blurry) if word == "IMAGE" else word for word in wrong]
+    done = run("blur", *words, sharp, tmp_path / "out.png")
+    assert done.exit_code == 2, done.output
+    assert len(done.stderr.splitlines()) == 1

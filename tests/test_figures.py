@@ -48,7 +48,9 @@ def analysis(photo):
 @pytest.fixture(scope="module")
 def nothing():
     """An analysis that found nothing."""
-    found = cepstro.analyze(np.random.default_rng(1).integers(0, 256, (200, 260), np.uint8))
+    from skimage import data
+
+    found = cepstro.analyze(data.camera())
     assert found.verdict == "none"
     return found
 
@@ -86,10 +88,10 @@ def test_profile_marks_the_diameter_and_spectrum_its_zeros(photo, analysis):
 def test_every_plotted_axis_names_its_quantity_and_unit(photo, analysis):
     figure = analysis_figure(photo, analysis)
     plots = [axes for axes in figure.axes if axes.get_xticks().size]
-    assert len(plots) == 5
+    assert len(plots) == 6
     for axes in plots:
-        assert re.search(r"px", axes.get_xlabel())
-        assert axes.get_ylabel()
+        assert re.search(r"px|%", axes.get_xlabel())
+        assert axes.get_ylabel() or "%" in axes.get_xlabel()
 
 
 def test_page_without_a_finding_shows_no_ring_and_no_psf(photo, nothing):
@@ -213,6 +215,7 @@ def finding(**fields):
         "candidates": (),
         "reason": "four rings fit",
         "warnings": (),
+        "channels": (),
     }
     return SimpleNamespace(**defaults | fields)
 
@@ -258,6 +261,12 @@ def test_report_in_words_tells_warnings_and_the_next_command():
     text = words.report(finding(warnings=("highlights are clipped",)), "my photo.jpg")
     assert "Mind: Highlights are clipped." in text
     assert "cepstro deblur 'my photo.jpg' sharp.png" in text
+
+
+def test_report_in_words_tells_each_colour_that_was_measured():
+    red = SimpleNamespace(name="red", diameter=18.9, diameter_error=0.12)
+    text = words.report(finding(channels=(red,)), "photo.jpg")
+    assert re.search(r"red +18.9 \+- 0.1 px", text)
 
 
 def test_html_report_is_one_file_that_names_everything(photo, analysis):

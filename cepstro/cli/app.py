@@ -50,7 +50,7 @@ def cepstro(
       cepstro analyze blurry.jpg               how large is the blur, and what to do
       cepstro deblur blurry.jpg sharp.jpg      measure the blur and undo it
       cepstro deblur -a 33 -n 5e-4 blurry.jpg sharp.jpg
-      cepstro blur -a 12.5 sharp.png soft.png
+      cepstro blur --like blurry.jpg sharp.png twin.png
 
     Exit status: 0 done, 1 an error said in one line, 2 wrong usage, 3 no defocus found.
     """
@@ -222,6 +222,30 @@ def blur(
     kind: opt.Type = opt.BlurType.defocus,
     rotation: opt.Rotation = None,
     psf: opt.PsfSpec = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            "--like",
+            metavar="BLURRED",
+            help="Measure the blur of this photo and lay it, and its grain, on IMAGE.",
+        ),
+    ] = None,
+    scale: Annotated[
+        float | None,
+        typer.Option(
+            "--scale",
+            parser=opt.positive,
+            metavar="FACTOR",
+            help="With --like: resolution of IMAGE divided by that of BLURRED.",
+        ),
+    ] = None,
+    grain: Annotated[
+        bool, typer.Option("--grain/--no-grain", help="With --like: add the noise of BLURRED too.")
+    ] = True,
+    jpeg: Annotated[
+        bool, typer.Option("--jpeg", help="With --like: add the JPEG compression of BLURRED too.")
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="With --like: of the grain.")] = 0,
     quality: opt.Quality = None,
     overwrite: opt.Overwrite = False,
     page: opt.Page = 0,
@@ -235,20 +259,39 @@ def blur(
     Examples:
       cepstro blur -a 12.5 sharp.png soft.png
       cepstro blur --psf polygon:30,blades=6,rotation=10 sharp.jpg soft.jpg
-      cepstro blur --psf gaussian:2 sharp.jpg soft.jpg
+      cepstro blur --like blurry.jpg sharp.png twin.png
     """
-    from cepstro import blur as work
     from cepstro import write
     from cepstro.cli import files
 
     given = _psf_given(amount, kind, rotation, psf)
-    if given is None:
-        raise typer.BadParameter("say which blur: -a DIAMETER or --psf SPEC")
-    files.check_outputs(photo=out, inputs=(image,), overwrite=overwrite)
+    if like is not None and given is not None:
+        raise typer.BadParameter("--like measures the blur: leave out -a and --psf")
+    if like is None and given is None:
+        raise typer.BadParameter("say which blur: -a DIAMETER, --psf SPEC or --like BLURRED")
+    if like is None and (scale is not None or jpeg or seed or not grain):
+        raise typer.BadParameter("--scale, --no-grain, --jpeg and --seed go with --like")
+    inputs = (image,) if like is None else (image, like)
+    files.check_outputs(photo=out, inputs=inputs, overwrite=overwrite)
     photo = _read(image, page, max_pixels)
-    _check_fits(given, photo)
     with Progress("blurring") as progress:
-        soft = work(photo, given, progress=progress)
+        if like is None:
+            from cepstro import blur as lay
+
+            _check_fits(given, photo)
+            soft = lay(photo, given, progress=progress)
+        else:
+            from cepstro import match
+
+            soft = match(
+                _read(like, 0, max_pixels),
+                photo,
+                grain=grain,
+                jpeg=jpeg,
+                scale=scale or 1.0,
+                seed=seed,
+                progress=progress,
+            )
     write(out, soft, quality=quality, overwrite=overwrite)
 
 

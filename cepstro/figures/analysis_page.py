@@ -40,7 +40,7 @@ def analysis_figure(
         va="center",
     )
     figure.text(
-        0.03, 0.94, textwrap.fill(_reasons(analysis), 150), fontsize=BODY, color=theme.ink, va="top"
+        0.03, 0.94, textwrap.fill(_reasons(analysis), 175), fontsize=BODY, color=theme.ink, va="top"
     )
     columns = 2 if analysis.psf is None else 3
     grid = figure.add_gridspec(
@@ -58,7 +58,9 @@ def analysis_figure(
     panels.draw_spectrum(figure.add_subplot(grid[1, 1]), analysis, theme=theme)
     if analysis.psf is not None:
         panels.draw_psf(figure.add_subplot(grid[0, 2]), analysis.psf, theme=theme)
-        panels.draw_otf(figure.add_subplot(grid[1, 2]), analysis.psf, theme=theme)
+        corner = grid[1, 2].subgridspec(2, 1, height_ratios=[1.25, 1], hspace=0.75)
+        panels.draw_otf(figure.add_subplot(corner[0]), analysis.psf, theme=theme)
+        panels.draw_candidates(figure.add_subplot(corner[1]), analysis, theme=theme)
     return figure
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _THUMBNAIL = 700  # px of the longer side of pictures in figures
 _FAR = 100  # px; how far the cepstrum is drawn when nothing was found
+_LIKELY = 0.05  # candidates with less chance than this are not marked
 _SAME = 0.05  # candidates this near to the found diameter (ln) are not others
 
 
@@ -86,22 +87,17 @@ def draw_cepstrum(axes: Axes, analysis: Analysis, *, theme: Theme = LIGHT) -> Ax
 
 
 def _draw_ring(axes: Axes, diameter: float, theme: Theme) -> None:
-    """Half of the ring traced, so that the other half shows what was found; its size written."""
+    """Trace half of the ring, so that the other half shows what was found; write its size."""
     from matplotlib.patches import Arc
+    from matplotlib.patheffects import withStroke
 
     size = 2 * diameter
-    axes.add_patch(
-        Arc(
-            (0, 0),
-            size,
-            size,
-            theta1=180,
-            theta2=360,
-            color=theme.mark,
-            linewidth=2,
-            linestyle="--",
-        )
+    # A light rim keeps the line visible on the dark ring, in grey prints too.
+    ring = Arc(
+        (0, 0), size, size, theta1=180, theta2=360, color=theme.mark, linewidth=2, linestyle="--"
     )
+    ring.set_path_effects([withStroke(linewidth=4, foreground="#ffffff")])
+    axes.add_patch(ring)
     axes.annotate(
         "",
         (-diameter, 0),
@@ -173,7 +169,7 @@ def draw_profile(axes: Axes, analysis: Analysis, *, theme: Theme = LIGHT) -> Axe
     label: str | None = "other candidates"
     for candidate in analysis.candidates[:3]:
         distinct = found is None or abs(np.log(candidate.diameter / found)) > _SAME
-        if distinct and first < candidate.diameter < last:
+        if distinct and candidate.strength > _LIKELY and first < candidate.diameter < last:
             axes.axvline(
                 candidate.diameter, color=theme.quiet, linewidth=1.2, linestyle=":", label=label
             )
@@ -289,6 +285,19 @@ def draw_otf(axes: Axes, psf: PSF, *, theme: Theme = LIGHT) -> Axes:
     return axes
 
 
+def draw_candidates(axes: Axes, analysis: Analysis, *, theme: Theme = LIGHT) -> Axes:
+    """Draw how the winner and the other candidates compare: the chance that each is right."""
+    size = f"{analysis.diameter or 0:.1f} px"
+    bars = {f"{analysis.model} {size}": 100 * analysis.confidence}
+    best = next(iter(bars))
+    for other in analysis.candidates[:3]:
+        kind = f"ring, hole {100 * other.hole:.0f} %," if other.hole else "disk"
+        bars.setdefault(f"{kind} {other.diameter:.1f} px", 100 * min(1.0, other.strength))
+    draw_bars(axes, bars, title="Who won", x="chance of being right, %", best=best, theme=theme)
+    axes.set_xlim(0, 100)
+    return axes
+
+
 def draw_bars(
     axes: Axes,
     values: dict[str, float],
@@ -300,9 +309,23 @@ def draw_bars(
 ) -> Axes:
     """Draw named values as horizontal bars in the order given, the `best` one in colour."""
     names = list(values)[::-1]
+    lengths = [values[name] for name in names]
     colours = [theme.data if name == best else theme.quiet for name in names]
-    axes.barh(names, [values[name] for name in names], color=colours, height=0.62)
+    axes.barh(range(len(names)), lengths, color=colours, height=0.68)
+    # Names stand on long bars and beside short ones, so they need no margin.
+    for row, (name, length) in enumerate(zip(names, lengths, strict=True)):
+        inside = length > 0.5 * max(lengths)
+        axes.annotate(
+            name,
+            (0 if inside else length, row),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=SMALL,
+            color=theme.page if inside else theme.ink,
+        )
     plot_axes(axes, theme, title=title, x=x, y="")
+    axes.set_yticks([])
     axes.grid(False, axis="y")
     return axes
 

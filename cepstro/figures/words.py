@@ -109,8 +109,15 @@ def numbers(analysis: "Analysis") -> list[tuple[str, str]]:
     if analysis.diameter is not None:
         name = "length" if analysis.verdict == "motion" else "diameter"
         rows.append((name, f"{measured(analysis.diameter, analysis.diameter_error)} px"))
+    for channel in analysis.channels:
+        size = measured(channel.diameter, channel.diameter_error)
+        rows.append((f"  {channel.name}", f"{size} px"))
     rows.append(("confidence", f"{100 * analysis.confidence:.0f} %"))
-    others = [f"{other.diameter:.1f} px" for other in analysis.candidates[:3]]
+    others = [
+        f"{other.diameter:.1f} px ({100 * min(1.0, other.strength):.0f} %)"
+        for other in analysis.candidates[:3]
+        if other.strength >= 0.05
+    ]
     if analysis.verdict == "defocus" and analysis.confidence < SURE and others:
         rows.append(("or else", ", ".join(others)))
     if analysis.psf is not None:
