@@ -233,6 +233,28 @@ def test_memory_is_bounded_by_bytes_too(tmp_path):
     assert "53,687,091,200 bytes" in refused(tmp_path / "b.png")
 
 
+def test_tags_and_headers_that_claim_too_much_are_not_believed(tmp_path):
+    tags = [(256, 1, 1000), (257, 1, 1000), (258, 1, 8), (259, 1, 1), (262, 1, 1)]
+    tags += [(273, 40 << 20, 1000), (277, 1, 1), (278, 1, 1), (279, 40 << 20, 1000)]
+    rows = b"".join(struct.pack("<HHII", tag, 4, count, value) for tag, count, value in tags)
+    heads = {
+        "offsets.tif": b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + rows + bytes(4),
+        "header.npy": b"\x93NUMPY\2\0\xff\xff\xff\x0b",
+        "chunks.png": b"\x89PNG\r\n\x1a\n",
+        "boxes.jxl": b"\0\0\0\x0cJXL \r\n\x87\n",
+        "chunks.webp": b"RIFF\0\0\0\0WEBP",
+        "markers.jpg": b"\xff\xd8" + b"\xff" * 1_000_000,
+        "raw.dng": b"II*\0\x08\0\0\0\1\0" + struct.pack("<HHII", 50706, 1, 4, 0x401) + bytes(4),
+    }
+    start = time.perf_counter()
+    for name, head in heads.items():
+        with (tmp_path / name).open("wb") as stream:
+            stream.write(head)
+            stream.truncate(60 << 20 if name != "offsets.tif" else 300 << 20)
+        refused(tmp_path / name)
+    assert time.perf_counter() - start < 10
+
+
 def test_pictures_packed_as_no_photo_is_are_refused_unless_a_limit_is_named(tmp_path):
     flat = imagecodecs.jpegxl_encode(np.zeros((8000, 8000), np.uint8), lossless=True, effort=1)
     (tmp_path / "flat.jxl").write_bytes(flat)

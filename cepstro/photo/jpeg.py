@@ -26,6 +26,7 @@ QUALITY = 95  # where neither the caller nor the photo names one
 _EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _MAX_WORK = 4_000_000_000  # pixels times scans: each goes over every pixel; photos have ten
+_MAX_MARKERS = 100_000  # before the first scan, filling included
 _SEGMENT = 65533  # bytes that one marker segment can hold
 _SAMPLING = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (4, 1): "4:1:1", (1, 2): "4:4:0"}
 
@@ -131,7 +132,9 @@ def _header(data: bytes) -> _Header:
     """Return what stands before the first scan."""
     head = _Header()
     at = 2
-    while at + 4 <= len(data):
+    for _ in range(_MAX_MARKERS):
+        if at + 4 > len(data):
+            break
         if data[at] != 0xFF:  # junk between segments: go on at the next marker, as libjpeg does
             at = data.find(b"\xff", at)
             if at < 0:

@@ -16,6 +16,7 @@ from cepstro.photo.limits import Limit
 from cepstro.photo.model import Photo
 
 CODESTREAM, CONTAINER = b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"
+_MAX_BOXES = 10_000
 _MAX_NOTE = 1 << 20  # bytes of unpacked EXIF or XMP
 
 
@@ -73,9 +74,9 @@ def _box(name: bytes, body: bytes) -> bytes:
 
 
 def _boxes(data: bytes) -> list[tuple[bytes, bytes]]:
-    out = []
+    out: list[tuple[bytes, bytes]] = []
     at = 0
-    while at + 8 <= len(data):
+    while at + 8 <= len(data) and len(out) < _MAX_BOXES:
         size, name = struct.unpack_from(">I4s", data, at)
         head = 8
         if size == 1 and at + 16 <= len(data):

@@ -22,8 +22,13 @@ class Limit:
     named: bool = False
 
     @property
+    def file_bytes(self) -> int:
+        """Bytes of a file that is read as a whole; 600 MB unless a limit is named."""
+        return (64 << 20) + (self.bytes if self.named else self.bytes // 2)
+
+    @property
     def bytes(self) -> int:
-        """Memory that a picture may take when unpacked, and a file that is read as a whole."""
+        """Memory that a picture may take when unpacked; 1.2 GB unless a limit is named."""
         return self.pixels * (_NAMED_BYTES_A_PIXEL if self.named else _BYTES_A_PIXEL)
 
     def check(self, width: int, height: int, *, stored: int, sample_bytes: int = 3) -> None:

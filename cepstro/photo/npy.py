@@ -15,10 +15,13 @@ from cepstro.photo.limits import Limit
 from cepstro.photo.model import Photo
 
 SIGNATURE = b"\x93NUMPY"
+_MAX_HEADER = 10_000  # bytes; that of a picture has about a hundred
 
 
 def decode(data: bytes, *, limit: Limit) -> Photo:
     """Photo of the bytes of a ``.npy`` file."""
+    if int.from_bytes(data[8:12] if data[6:7] > b"\1" else data[8:10], "little") > _MAX_HEADER:
+        raise ReadError("its header is broken")
     stream = io.BytesIO(data)
     version = np.lib.format.read_magic(stream)
     read_header = {

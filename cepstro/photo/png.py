@@ -30,6 +30,7 @@ _ADAM7 = (
     (0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2),
     (1, 0, 2, 1),
 )  # fmt: skip
+_MAX_CHUNKS = 1_000_000
 _MAX_NOTE = 16 << 20  # bytes of an unpacked profile or text
 _XMP = b"XML:com.adobe.xmp"
 _RAW_EXIF = (b"Raw profile type exif", b"Raw profile type APP1")
@@ -106,11 +107,13 @@ def _chunks(data: bytes) -> list[tuple[bytes, memoryview]]:
     libpng would see harm too, but tell of it on standard error.
     """
     view = memoryview(data)
-    out = []
+    out: list[tuple[bytes, memoryview]] = []
     at = len(SIGNATURE)
     while at + 12 <= len(data):
         size, name = struct.unpack_from(">I4s", data, at)
         end = at + 8 + size
+        if not name.isalpha() or len(out) > _MAX_CHUNKS:
+            raise ReadError("its chunks are no PNG's")
         if end + 4 > len(data):
             break
         if name in _PICTURE and zlib.crc32(view[at + 4 : end]) != _number(data, end):

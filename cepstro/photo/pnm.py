@@ -21,7 +21,7 @@ from cepstro.photo.model import Photo
 _FIELD = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])+([^\s#]+)")
 _PAM_HEADER = re.compile(rb"P7\s*\n(.{0,4000}?)ENDHDR\n", re.DOTALL)
 _MAX_COMMENT = 1 << 16
-_MAX_TEXT = 20_000_000  # values; each takes some fifty bytes while it is parsed
+_MAX_TEXT = 10_000_000  # values; each takes some fifty bytes while it is parsed
 
 
 def matches(data: bytes) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cepstro.errors import MissingExtraError
+from cepstro.errors import MissingExtraError, ReadError
 from cepstro.photo import exif, tiff
 from cepstro.photo.colour import linear_profile
 from cepstro.photo.limits import Limit
@@ -17,6 +17,7 @@ from cepstro.photo.stored import Stored
 
 # Makers' own signatures; the rest are TIFF files, told by what is in them.
 _SIGNATURES = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")
+_MOST_BYTES = 512 << 20  # LibRaw takes the whole file into memory, twice
 _ENDINGS = (
     ".dng", ".nef", ".nrw", ".cr2", ".cr3", ".crw", ".arw", ".sr2", ".srf", ".raf", ".orf", ".rw2",
     ".raw", ".pef", ".srw", ".3fr", ".fff", ".iiq", ".rwl", ".mef", ".mos", ".x3f", ".erf", ".kdc",
@@ -37,8 +38,10 @@ def matches(data: Stored, ending: str) -> bool:
 def decode(data: Stored, *, limit: Limit) -> Photo:
     """Photo of a raw file, upright already."""
     rawpy = _library()
-    data.stream.seek(0)
-    with rawpy.imread(data.stream) as raw:
+    if len(data) > _MOST_BYTES:
+        raise ReadError(f"it has {len(data):,} bytes, more than a camera's raw file")
+    data.seek(0)
+    with rawpy.imread(data) as raw:
         limit.check(raw.sizes.raw_width, raw.sizes.raw_height, stored=len(data), sample_bytes=6)
         pixels = raw.postprocess(
             gamma=(1, 1),

@@ -108,7 +108,7 @@ def _decode(stored: Stored, ending: str, page: int, limit: Limit) -> Photo:
         return tiff.decode(stored, page=page, limit=limit)
     if page:
         raise ReadError(f"it has no page {page}; only TIFF files have pages")
-    if len(stored) > limit.bytes + _HEADROOM:
+    if len(stored) > limit.file_bytes:
         raise ReadError(
             f"it has {len(stored):,} bytes, more than {limit.pixels / 1e6:,.0f} MP are believed to "
             "take; if it is to be trusted, raise --max-pixels (max_pixels)"
@@ -152,7 +152,6 @@ _UNREAD: tuple[tuple[bytes | tuple[bytes, ...], str], ...] = (
 )
 
 
-_HEADROOM = 64 << 20  # bytes of notes beside the picture
 _UPRIGHT = ("heif", "jxl", "raw")  # turned by the library, whatever their EXIF says
 
 

@@ -15,6 +15,7 @@ from cepstro.photo.limits import Limit
 from cepstro.photo.model import Photo
 
 GIF_SIGNATURES = (b"GIF87a", b"GIF89a")
+_GIF_BYTES = 32 << 20  # that hold the first frame; Pillow looks at each in turn
 BMP_SIGNATURE = b"BM"
 
 
@@ -26,7 +27,9 @@ def decode_gif(data: bytes, *, limit: Limit) -> Photo:
     limit.check(width, height, stored=len(data))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of large frames; the limit is ours to set
-        return _photo(GifImagePlugin.GifImageFile(io.BytesIO(data)), "gif", data, limit)
+        return _photo(
+            GifImagePlugin.GifImageFile(io.BytesIO(data[:_GIF_BYTES])), "gif", data, limit
+        )
 
 
 def decode_bmp(data: bytes, *, limit: Limit) -> Photo:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import logging
 import struct
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from cepstro.photo.model import Photo
 from cepstro.photo.stored import Stored
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_TAG_BYTES = 16 << 20  # of one tag's value; the largest are profiles
 _ICC, _XMP, _DNG = 34675, 700, 50706
 _PLACED = (exif.ORIENTATION, exif.X_RESOLUTION, exif.Y_RESOLUTION, exif.RESOLUTION_UNIT)
 _ASSOCIATED = 1  # of extra samples: alpha that the colours are multiplied with
@@ -47,8 +48,9 @@ def decode(data: Stored, *, page: int, limit: Limit) -> Photo:
     import tifffile
 
     _quiet()
-    data.stream.seek(0)
-    with tifffile.TiffFile(data.stream, is_ome=False) as file:
+    data.seek(0)
+    data.most = _TAG_BYTES
+    with tifffile.TiffFile(cast("BinaryIO", data), is_ome=False) as file:
         try:
             tiff = file.pages[page]
         except IndexError:
@@ -65,6 +67,7 @@ def decode(data: Stored, *, page: int, limit: Limit) -> Photo:
         )
         if tiff.samplesperpixel > 16:
             raise ReadError(f"it has {tiff.samplesperpixel} channels; grey, RGB and alpha are read")
+        data.most = limit.bytes
         pixels = tiff.asarray(maxworkers=threads())
         if tiff.planarconfig == 2 and pixels.ndim == 3:
             pixels = np.moveaxis(pixels, 0, -1)

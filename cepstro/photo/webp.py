@@ -15,6 +15,7 @@ from cepstro.photo.limits import Limit
 from cepstro.photo.model import Photo
 
 QUALITY = 95
+_MAX_CHUNKS = 10_000  # looked at; the notes stand before or behind a handful of frames
 _ALPHA, _EXIF, _XMP, _ICC = 0x10, 0x08, 0x04, 0x20
 
 
@@ -80,9 +81,9 @@ def _chunk(name: bytes, body: bytes) -> bytes:
 
 
 def _all_chunks(data: bytes | bytearray) -> list[tuple[bytes, bytes]]:
-    out = []
+    out: list[tuple[bytes, bytes]] = []
     at = 12
-    while at + 8 <= len(data):
+    while at + 8 <= len(data) and len(out) < _MAX_CHUNKS:
         name, size = struct.unpack_from("<4sI", data, at)
         out.append((name, bytes(data[at + 8 : at + 8 + size])))
         at += 8 + size + size % 2
