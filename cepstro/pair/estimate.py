@@ -8,6 +8,7 @@ the lens did to this one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -22,9 +23,17 @@ from cepstro.noise import spread_blocks
 from cepstro.pair.align import CLEAR, coarse_shift, overlap
 from cepstro.pair.measure import Measured, cross_spectrum, least_squares
 from cepstro.pair.shape import KernelFit, Shape, first_shape, fit_shape, glimpse, regularise
+from cepstro.pair.similarity import (
+    Similarity,
+    covered,
+    find_similarity,
+    refine_similarity,
+    warp,
+)
 from cepstro.photo import Photo, check_finite, unpack
 from cepstro.psf import Kernel
 from cepstro.psf.grids import sampled_kernel
+from cepstro.synthesis import blur_plane
 
 Method = Literal["wiener", "lsqr"]
 Progress = Callable[[float], None] | None
@@ -33,6 +42,7 @@ _FIRST = 65  # side of the first look at a kernel, px
 _LARGEST = 401  # side of the largest kernel looked for, px
 _MOST = 1 << 22  # pixels that take part: the middle of larger photos
 _EXPLAINED = 0.9  # of chi-square: a model that explains less does not tell the kernel's centre
+_STRETCH = 0.15  # px: scale and rotation that move no corner further are not undone
 _SMALLEST = 48  # px: photos below this cannot tell a kernel from their own borders
 _NOISY = 0.05  # square of the slope of light over encoding below which dark parts gain no weight
 
@@ -225,6 +235,16 @@ def _estimate(
         )
     report(0.1)
     shift = (float(hump.shift[0]), float(hump.shift[1]))
+    how = find_similarity(sharp.light, blurred.light, shift)
+    stretch = how.stretch(sharp.light.shape)
+    if stretch > _STRETCH / 2:
+        how = _settle(sharp, blurred, how)
+        stretch = how.stretch(sharp.light.shape)
+    if stretch > _STRETCH:
+        sharp, shift = _laid(sharp, how, blurred.light.shape), (0.0, 0.0)
+    else:
+        how = Similarity((0.0, 0.0))
+    report(0.2)
     size, shift, limited = _support(sharp, blurred, size, shift)
     if limited:
         warnings.append(
@@ -245,7 +265,10 @@ def _estimate(
     kernel = regularise(measured, shape)
     report(0.9)
     gain, offset, residual = _levels(here.light, there.light, weight, kernel, part)
-    shift = (shift[0] + shape.shift[0], shift[1] + shape.shift[1])
+    shift = (
+        shift[0] + shape.shift[0] + how.shift[0],
+        shift[1] + shape.shift[1] + how.shift[1],
+    )
     misfit = _misfit(kernel, shape)
     report(1.0)
     return PairKernel(
@@ -253,14 +276,45 @@ def _estimate(
         psf=Kernel(kernel),
         fit=KernelFit(shape.psf, shape.errors, misfit),
         shift=shift,
-        scale=1.0,
-        rotation=0.0,
+        scale=how.scale,
+        rotation=math.degrees(how.rotation),
         gain=gain,
         offset=offset,
         residual=residual,
         method=method,
         warnings=tuple(warnings),
     )
+
+
+def _laid(sharp: _Plane, how: Similarity, shape: tuple[int, ...]) -> _Plane:
+    """Resample the sharp plane onto the blurred one's pixels; what it lacks counts as clipped."""
+    light, encoded, slope = (
+        warp(plane, how, shape, order=order)
+        for plane, order in ((sharp.light, 5), (sharp.encoded, 1), (sharp.slope, 1))
+    )
+    bad = warp(sharp.clipped.astype(np.float32), how, shape, order=1) > 0.01
+    return _Plane(light, bad | ~covered(sharp.light, how, shape), encoded, slope)
+
+
+def _settle(sharp: _Plane, blurred: _Plane, how: Similarity) -> Similarity:
+    """Scale and rotation again, now with the blur between the photos known better and better."""
+    for _ in range(4):
+        laid = _laid(sharp, how, blurred.light.shape)
+        side = min(_FIRST, min(laid.light.shape) // 4 * 2 - 1)
+        weight, _ = _weights(laid, blurred, side)
+        measured = cross_spectrum(
+            laid.light, blurred.light, weight, size=side, shift=(0.0, 0.0), noise=0.0
+        )
+        kernel = regularise(measured, first_shape(measured))
+        again = blur_plane(laid.light, Kernel(kernel))
+        better = refine_similarity(again, blurred.light, how)
+        moved = Similarity(
+            (0.0, 0.0), better.scale / how.scale, better.rotation - how.rotation
+        ).stretch(sharp.light.shape)
+        how = better
+        if moved < 0.03:
+            break
+    return how
 
 
 def _support(

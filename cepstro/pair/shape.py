@@ -107,6 +107,7 @@ def fit_shape(measured: Measured) -> Shape:
     sigma = math.hypot(disk.psf.diameter / 4, disk.psf.softness)
     candidates = [disk, _fit(grid, _Family(("sigma",), Gaussian, (sigma,), (0.05,), (grid.size,)))]
     candidates += [_fit(grid, _ring(grid, hole)) for hole in (0.4, 0.75, 0.95)]
+    candidates.append(_fit(grid, _thin_ring(grid)))
     if disk.psf.diameter > 4:
         candidates += [_fit(grid, family) for family in _polygons(grid, disk.psf)]
     # Misfit beyond the noise makes all differences of chi-square less telling, alike for all.
@@ -134,6 +135,17 @@ def _ring(grid: _Grid, hole: float) -> _Family:
         (start, hole, 0.05 * start),
         (0.3, 0.0, 0.0),
         (2.0 * grid.size, 1.0, grid.size),
+    )
+
+
+def _thin_ring(grid: _Grid) -> _Family:
+    start = _scan(grid, lambda d: Ring(d, hole=1, softness=0.05 * d))
+    return _Family(
+        ("diameter", "softness"),
+        lambda d, s: Ring(d, hole=1, softness=s),
+        (start, 0.05 * start),
+        (0.3, 0.0),
+        (2.0 * grid.size, grid.size),
     )
 
 
