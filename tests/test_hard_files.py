@@ -30,6 +30,7 @@ COMMANDS = {
     "cepstrum": ["cepstrum", "{file}", "{out}"],
     "analyze": ["analyze", "--json", "{file}"],
     "deblur": ["deblur", "{file}", "{out}"],
+    "kernel": ["kernel", "--size", "9", "{file}", "{file}", "{out}"],
 }
 CHEAP = ("blur", "deblur -a", "cepstrum")
 

@@ -251,7 +251,8 @@ def test_tags_and_headers_that_claim_too_much_are_not_believed(tmp_path):
         with (tmp_path / name).open("wb") as stream:
             stream.write(head)
             stream.truncate(60 << 20 if name != "offsets.tif" else 300 << 20)
-        refused(tmp_path / name)
+        with pytest.raises(CepstroError):  # for RAW perhaps that the extra is missing
+            cp.read(tmp_path / name)
     assert time.perf_counter() - start < 10
 
 

@@ -59,7 +59,7 @@ def decode(data: bytes, *, limit: Limit) -> Photo:
     scans = 1 + data.count(b"\xff\xda", head.scan)
     if scans > min(1000, max(20, _MAX_WORK // (head.width * head.height))):
         raise ReadError(f"it has {scans} scans, as no photo has")
-    if data.find(b"\xff\xd9", head.scan) < 0:
+    if data.rfind(b"\xff\xd9", head.scan) < 0:
         raise ReadError("it breaks off before its end; get a whole copy")
     pixels = imagecodecs.jpeg8_decode(data)
     if pixels.dtype != np.uint8:  # 12 bit
