@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import time
+import warnings
 import zlib
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from hypothesis import strategies as st
 
 import cepstro.photo as cp
 from cepstro.errors import CepstroError, ReadError, WriteError
-from cepstro.photo import saving
+from cepstro.photo import exif, saving
 from tests.degrade import DATA
 
 GREY = np.tile(np.arange(64, dtype=np.uint8) * 4, (48, 1))
@@ -363,8 +364,6 @@ def test_noise_behind_any_signature_opens_or_is_refused(tmp_path, head, tail):
 @quick
 @given(st.binary(max_size=300))
 def test_exif_of_any_bytes_is_cleaned_or_left_out(body):
-    from cepstro.photo import exif
-
     for head in (b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08", b""):
         clean = exif.cleaned(head + body)
         exif.resolution(head + body)
@@ -428,6 +427,46 @@ def test_photos_of_every_orientation_come_out_upright(turn):
     assert photo.shape == reference.shape
     # One scene, painted with a different digit: close everywhere else.
     assert np.median(np.abs(photo - reference)) < 12
+
+
+def tags(path: Path) -> tuple[dict[object, str], object, object]:
+    """EXIF, profile and XMP of a photo as Pillow reads them."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of broken EXIF
+        with Image.open(path) as image:
+            found = image.getexif()
+            told: dict[object, str] = {tag: str(value) for tag, value in found.items()}
+            for part in (0x8769, 0x8825):
+                inner = found.get_ifd(part)
+                told |= {(part, tag): str(value) for tag, value in inner.items()}
+            return told, image.info.get("icc_profile"), image.info.get("xmp")
+
+
+@needs_hard
+@pytest.mark.parametrize("ending", [".jpg", ".png", ".tif", ".webp", ".avif"])
+def test_metadata_of_real_photos_are_found_by_another_reader(tmp_path, ending):
+    moved = {0x0112, 0x8769, 0x8825, (0x8769, 0xA002), (0x8769, 0xA003), (0x8769, 0xA005)}
+    for name in (
+        "xmp_test",
+        "flower",
+        "exif_typeerror",
+        "exif_gps_typeerror",
+        "rgb",
+        "multiple_exif",
+    ):
+        source = DATA / "hard" / "pillow" / f"{name}.jpg"
+        photo = cp.read(source)
+        out = tmp_path / f"a{ending}"
+        cp.write(out, photo.with_pixels(photo.pixels[:16, :16]))
+        before, (after, icc, xmp) = tags(source)[0], tags(out)
+        if ending == ".tif":  # of a TIFF's own directory the captions only
+            before = {t: v for t, v in before.items() if t in exif.CAPTIONS or isinstance(t, tuple)}
+        for tag in before.keys() - moved:
+            assert after[tag] == before[tag], (name, tag)
+        assert icc == photo.icc
+        assert (xmp or None) == photo.xmp
 
 
 @pytest.mark.benchmark

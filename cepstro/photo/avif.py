@@ -9,6 +9,7 @@ import io
 import warnings
 from typing import Any
 
+from cepstro.photo import exif
 from cepstro.photo.depth import full_range
 from cepstro.photo.limits import Limit
 from cepstro.photo.model import Photo
@@ -43,7 +44,8 @@ def encode(photo: Photo, *, quality: int | None = None) -> bytes:
 
     options: dict[str, Any] = {}
     if photo.exif:
-        options["exif"] = photo.exif
+        # Pillow would build a block with an orientation anew, and fails where a value is odd.
+        options["exif"] = exif.without_orientation(photo.exif)
     if photo.icc:
         options["icc_profile"] = photo.icc
     if photo.xmp:

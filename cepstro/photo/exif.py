@@ -146,6 +146,20 @@ def cleaned(block: bytes | None, size: tuple[int, int] | None = None) -> bytes |
     return bytes(out)
 
 
+def without_orientation(block: bytes) -> bytes:
+    """Return the block without its orientation entry; only the entries behind it move."""
+    ifd = first_directory(block)
+    if ifd is None or ORIENTATION not in ifd.entries:
+        return block
+    start = struct.unpack(ifd.order + "I", block[4:8])[0]
+    (count,) = struct.unpack(ifd.order + "H", block[start : start + 2])
+    rows = [block[at : at + 12] for at in range(start + 2, start + 2 + 12 * count, 12)]
+    kept = [row for row in rows if struct.unpack(ifd.order + "H", row[:2])[0] != ORIENTATION]
+    table = struct.pack(ifd.order + "H", len(kept)) + b"".join(kept)
+    table += block[ifd.next_at : ifd.next_at + 4]
+    return block[:start] + table.ljust(2 + 12 * count + 4, b"\0") + block[ifd.next_at + 4 :]
+
+
 def _put(block: bytearray, ifd: Directory, tag: int, value: int) -> None:
     """Overwrite a whole number where the directory has one."""
     entry = ifd.entries.get(tag)

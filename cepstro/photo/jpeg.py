@@ -27,6 +27,7 @@ _EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFIL
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _MAX_WORK = 4_000_000_000  # pixels times scans: each goes over every pixel; photos have ten
 _MAX_MARKERS = 100_000  # before the first scan, filling included
+_MAX_EXIF = 1 << 20
 _SEGMENT = 65533  # bytes that one marker segment can hold
 _SAMPLING = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (4, 1): "4:1:1", (1, 2): "4:4:0"}
 
@@ -176,8 +177,8 @@ def _take(head: _Header, marker: int, body: bytes) -> None:
         unit, x, y = struct.unpack_from(">BHH", body, 7)
         scale = {1: 1.0, 2: 2.54}.get(unit)
         head.dpi = exif.sane_dpi(x * scale, y * scale) if scale else None
-    elif marker == 0xE1 and body.startswith(_EXIF) and head.exif is None:
-        head.exif = body[len(_EXIF) :]
+    elif marker == 0xE1 and body.startswith(_EXIF):  # a large one goes on in the next segment
+        head.exif = ((head.exif or b"") + body[len(_EXIF) :])[:_MAX_EXIF]
     elif marker == 0xE1 and body.startswith(_XMP) and head.xmp is None:
         head.xmp = body[len(_XMP) :]
     elif marker == 0xE2 and body.startswith(_ICC) and len(body) > 14:
