@@ -21,6 +21,7 @@ from cepstro.restore.observation import Observation
 
 LIMIT = 60  # steps; acceleration makes them worth several hundred plain ones
 _DARK = np.float32(1e-5)
+_MOST = np.float32(10)  # largest ratio of the photo to its estimate that a step believes
 
 
 def restore(
@@ -49,7 +50,8 @@ def restore(
         if left <= sigma2 and steps == LIMIT:
             break
         ratio = np.ones(shape, np.float32)
-        seen.picture(ratio)[:] = wanted / inside
+        # Kernels sampled from a hard edge have negative lobes, under which H x may all but vanish.
+        seen.picture(ratio)[:] = np.minimum(wanted / inside, _MOST)
         step = irfft2(rfft2(ratio) * conjugate, shape, overwrite=True)
         before, x = x, np.maximum(guess * step, _DARK)
         change_before, change = change, x - guess
