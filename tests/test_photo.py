@@ -310,6 +310,8 @@ def test_cmyk_without_a_profile_is_light_that_the_inks_leave(tmp_path):
     Image.frombytes("CMYK", (8, 8), inks.tobytes()).save(tmp_path / "a.jpg", quality=100)
     rgb = cp.read(tmp_path / "a.jpg").pixels
     assert rgb[7, 7].min() > 240  # paper, whether or not the inks are stored upside down
+    cp.write(tmp_path / "b.jpg", cp.read(tmp_path / "a.jpg"))
+    assert tables(tmp_path / "b.jpg") == tables(tmp_path / "a.jpg")
 
 
 # Metadata -----------------------------------------------------------------------------------------

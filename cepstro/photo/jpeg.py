@@ -77,7 +77,7 @@ def decode(data: bytes, *, limit: Limit) -> Photo:
         icc=icc,
         xmp=head.xmp,
         dpi=head.dpi,
-        jpeg_tables=_tables(head) if head.channels in (1, 3) else None,
+        jpeg_tables=_tables(head),
         jpeg_sampling=head.sampling if head.channels == 3 else None,
     )
 
