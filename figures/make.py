@@ -175,18 +175,19 @@ def draw_noise() -> Figure:
 
 
 def draw_methods() -> Figure:
-    """The methods side by side on one part of the portrait."""
+    """The methods side by side on one part of the portrait, and what a wrong diameter does."""
     clean, blurred = example.pair()
     psf = cepstro.Disk(example.DIAMETER)
     part = np.s_[0:190, 120:370]
     pictures = {"Before": blurred}
-    methods = ["wiener", "lucy", "sparse", "best"]
-    for method in methods:
-        pictures[method] = cepstro.deblur(blurred, psf, method=method)
+    for method in ("wiener", "lucy", "sparse", None, "best"):
+        pictures[method or "the default"] = cepstro.deblur(blurred, psf, method=method)
     pictures["The truth"] = clean
-    figure = page(12, 7.0)
+    pictures["-a 13, 1 px too small"] = cepstro.deblur(blurred, cepstro.Disk(13))
+    pictures["-a 15, 1 px too large"] = cepstro.deblur(blurred, cepstro.Disk(15))
+    figure = page(12, 10.4)
     grid = figure.add_gridspec(
-        2, 3, left=0.01, right=0.99, bottom=0.01, top=0.95, wspace=0.03, hspace=0.1
+        3, 3, left=0.01, right=0.99, bottom=0.01, top=0.965, wspace=0.03, hspace=0.1
     )
     for place, (name, pixels) in zip(grid, pictures.items(), strict=True):
         error = np.mean((pixels[part].astype(float) - clean[part]) ** 2)
@@ -207,6 +208,7 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "ring.jpg": draw_ring,
     "shapes.jpg": draw_shapes,
     "noise.png": draw_noise,
+    "methods.jpg": draw_methods,
     "analysis.jpg": draw_analysis,
 }
 
