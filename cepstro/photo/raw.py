@@ -18,7 +18,7 @@ from cepstro.photo.stored import Stored
 # Makers' own signatures; the rest are TIFF files, told by what is in them.
 _SIGNATURES = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")
 _MOST_BYTES = 512 << 20  # LibRaw takes the whole file into memory, twice
-_ENDINGS = (
+ENDINGS = (
     ".dng", ".nef", ".nrw", ".cr2", ".cr3", ".crw", ".arw", ".sr2", ".srf", ".raf", ".orf", ".rw2",
     ".raw", ".pef", ".srw", ".3fr", ".fff", ".iiq", ".rwl", ".mef", ".mos", ".x3f", ".erf", ".kdc",
     ".dcr", ".mrw",
@@ -32,7 +32,7 @@ def matches(data: Stored, ending: str) -> bool:
         return True
     if head[:4] not in (b"II*\0", b"MM\0*"):
         return False
-    return tiff.is_raw(data) or ending in _ENDINGS
+    return tiff.is_raw(data) or ending in ENDINGS
 
 
 def decode(data: Stored, *, limit: Limit) -> Photo:

@@ -69,6 +69,7 @@ def read(
     try:
         with _opened(source) as stream:
             photo = _decode(Stored(stream), source.suffix.lower(), page, limit)
+        return _finished(photo, source, light)
     except ReadError as error:
         raise ReadError(f"{name} cannot be read: {error}") from error
     except CepstroError:
@@ -82,7 +83,6 @@ def read(
         raise ReadError(f"{name} cannot be read: {why[0].lower()}{why[1:]}") from error
     except Exception as error:
         raise ReadError(f"{name} cannot be read: it is broken ({first_line(error)})") from error
-    return _finished(photo, source, light)
 
 
 def _opened(source: Path) -> BinaryIO:
@@ -150,8 +150,6 @@ _UNREAD: tuple[tuple[bytes | tuple[bytes, ...], str], ...] = (
     ((b"%PDF", b"%!PS"), "a document"),
     ((b"<svg", b"<?xml"), "text"),
 )
-
-
 _UPRIGHT = ("heif", "jxl", "raw")  # turned by the library, whatever their EXIF says
 
 
