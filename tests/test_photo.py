@@ -20,8 +20,10 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
+from typer.testing import CliRunner
 
 import cepstro.photo as cp
+from cepstro.cli import app
 from cepstro.errors import MissingExtraError, ReadError, UnsuitableImageError, WriteError
 from cepstro.icc import ToneCurve
 from cepstro.light import linear_to_srgb, to_linear
@@ -699,6 +701,40 @@ def test_docs_say_what_each_format_keeps(tmp_path, row):
         back = cp.read(out)
         assert ("float" if back.dtype.kind == "f" else str(back.depth)) in written
         assert bits not in written or back.dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("ending", "dtype"),
+    [
+        (".jpg", np.uint8),
+        (".png", np.uint16),
+        (".tif", np.float32),
+        (".tif", np.uint16),
+        (".webp", np.uint8),
+        (".avif", np.uint8),
+        (".jxl", np.uint16),
+        pytest.param(".heic", np.uint16, marks=needs_heif),
+    ],
+)
+def test_a_blurred_photo_is_still_the_same_photo(tmp_path, ending, dtype):
+    """Through the command line: depth, EXIF, XMP, profile, resolution and JPEG quality stay."""
+    photo = cp.Photo(
+        picture(3, dtype=dtype, shape=(72, 96)),
+        exif=exif.cleaned(exif_block(1)),
+        xmp=exif.xmp_upright(XMP),
+        icc=None if ending == ".jxl" else ADOBE_RGB,
+        dpi=(300.0, 240.0),
+    )
+    source, out = tmp_path / f"in{ending}", tmp_path / f"out{ending}"
+    cp.write(source, photo, quality=None if ending in (".png", ".tif") else 88)
+    done = CliRunner().invoke(app, ["blur", "-a", "3", str(source), str(out)])
+    assert done.exit_code == 0, done.output
+    before, after = cp.read(source), cp.read(out)
+    assert not np.array_equal(after.pixels, before.pixels)
+    for name in ("shape", "dtype", "light", "depth", "icc", "xmp", "dpi", "jpeg_tables",
+                 "jpeg_sampling"):  # fmt: skip
+        assert getattr(after, name) == getattr(before, name), name
+    assert said(after.exif) == said(before.exif)
 
 
 # Photo --------------------------------------------------------------------------------------------
