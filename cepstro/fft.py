@@ -1,17 +1,35 @@
 """Real two-dimensional FFTs as every room uses them: float32 kept, good sizes, all cores.
 
 ``scipy.fft`` keeps float32 and is about five times faster than ``numpy.fft`` on large planes. Sizes
-are those that its real transforms like best (`next_fast_len`), never powers of two for their own sake.
+are those that its real transforms like best (`next_fast_len`), never powers of two for their own
+sake.
 """
 
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
+_here = threading.local()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Within this context, `threads` is 1 in the calling thread: for work already side by side."""
+    _here.alone = True
+    try:
+        yield
+    finally:
+        _here.alone = False
+
 
 def threads() -> int:
     """Threads that one transform may use: the cores of this process, or ``CEPSTRO_THREADS``."""
+    if getattr(_here, "alone", False):
+        return 1
     wanted = os.environ.get("CEPSTRO_THREADS", "")
     if wanted.isdigit() and int(wanted) > 0:
         return int(wanted)

@@ -19,15 +19,21 @@ from numpy.typing import NDArray
 from cepstro.fft import rfft2
 from cepstro.light import LUMINANCE, Light, clipped, from_linear, to_linear
 from cepstro.psf import PSF
-from cepstro.restore import lucy, plug_and_play, prior, sparse, wiener
+from cepstro.restore import lucy, plug_and_play, sparse, wiener
+from cepstro.restore.areas import Area, areas, on_all
 from cepstro.restore.borders import Plane
 from cepstro.restore.observation import observe, spread
+from cepstro.restore.prior import Prior, fit
 
 Tell = Callable[[float], None]
 
+_LEAST = 1e-4  # share of clipped pixels below which they are not worth their transforms
+_MOST = 0.2  # share above which the limit is taken for the white of a page, and so for data
 # Steps of total variation, steps of plug-and-play and shifts of its block grid in each.
+_ALL = slice(None), slice(None)
 _BEST = 30, 12, 16
 _QUICK = 8, 5, 8
+_SPARSE = 20
 _LIGHTS = 20  # steps of Richardson-Lucy that find the light of clipped pixels, and then of TV
 
 
@@ -49,9 +55,9 @@ class Job:
         """Light of one channel."""
         return to_linear(self.planes[..., c], light=self.light)
 
-    def store(self, c: int, plane: Plane) -> None:
-        """Encode a restored channel into the result."""
-        self.targets[..., c] = from_linear(plane, self.targets.dtype, light=self.light)
+    def store(self, c: int, plane: Plane, where: tuple[slice, slice] = _ALL) -> None:
+        """Encode a restored channel, or part of it, into the result."""
+        self.targets[(*where, c)] = from_linear(plane, self.targets.dtype, light=self.light)
 
     def part(self, start: float, end: float) -> Tell:
         """Progress of one part of the work."""
@@ -87,66 +93,137 @@ def by_channel(job: Job) -> None:
     """Restore each channel by the strong method."""
     channels = job.planes.shape[2]
     for c in range(channels):
-        part = job.part(c / channels, (c + 1) / channels)
-        job.store(c, _strong(job, c, job.linear(c), clipped(job.planes[..., c]), part))
+        plane = job.linear(c)
+        plan = _plan(job, job.psfs[c], plane, clipped(job.planes[..., c]))
+        del plane
+
+        def work(part: Area, tell: Tell, c: int = c, plan: Plan = plan) -> None:
+            encoded = job.planes[(*part.outer, c)]
+            plane = to_linear(encoded, light=job.light)
+            sharp = _strong(job, plan, plane, clipped(encoded), tell)
+            job.store(c, sharp[part.inside], part.core)
+
+        on_all(work, _areas(job, plan.psf), job.part(c / channels, (c + 1) / channels))
 
 
 def by_luminance(job: Job) -> None:
-    """Restore the luminance by the strong method and the colour differences by Wiener filters."""
-    masks = [clipped(job.planes[..., c]) for c in range(3)]
-    bright = masks[0] | masks[1]  # blue hardly counts in the luminance
-    luminance = np.zeros(job.planes.shape[:2], np.float32)
-    for c in range(3):
-        luminance += np.float32(LUMINANCE[c]) * job.linear(c)
-    sharp = _strong(job, 1, luminance, bright, job.part(0, 0.8))
+    """Restore the luminance by the strong method, the rest of each channel by a Wiener filter."""
+    luminance = _luminance(job.planes, job.light)
+    bright = _bright(job.planes)
+    plan = _plan(job, job.psfs[0], luminance, bright)
+    shares, rests = [], []
     for c in range(3):
         plane = job.linear(c)
-        share = _share(plane, luminance)
-        plane -= share * luminance
-        plane = _rest(job, c, plane, bright | masks[c])
-        plane += share * sharp
-        job.store(c, plane)
-        job.progress(0.8 + 0.06 * (c + 1))
+        shares.append(_share(plane, luminance))
+        plane -= shares[c] * luminance
+        flat = float(np.ptp(plane)) < 1e-4
+        mask = bright | clipped(job.planes[..., c])
+        rests.append(None if flat else _rest_plan(job.psfs[0], plane, mask))
+        del plane
+    del luminance, bright
+
+    def work(part: Area, tell: Tell) -> None:
+        encoded = job.planes[part.outer]
+        luminance = _luminance(encoded, job.light)
+        bright = _bright(encoded)
+        sharp = _strong(job, plan, luminance.copy(), bright, lambda f: tell(0.8 * f))
+        for c, rest in enumerate(rests):
+            plane = to_linear(encoded[..., c], light=job.light)
+            plane -= shares[c] * luminance
+            if rest is not None:
+                mask = bright | clipped(encoded[..., c])
+                plane = _rest(job, rest, plane, mask)
+            plane += shares[c] * sharp
+            job.store(c, plane[part.inside], part.core)
+            tell(0.8 + 0.06 * (c + 1))
+
+    on_all(work, _areas(job, plan.psf), job.progress)
 
 
-def _strong(job: Job, c: int, plane: Plane, mask: NDArray[np.bool_], tell: Tell) -> Plane:
+def _luminance(encoded: NDArray[Any], light: Light) -> Plane:
+    """Luminance in light, channel by channel."""
+    out = np.zeros(encoded.shape[:2], np.float32)
+    for c in range(3):
+        out += np.float32(LUMINANCE[c]) * to_linear(encoded[..., c], light=light)
+    return out
+
+
+def _bright(encoded: NDArray[Any]) -> NDArray[np.bool_]:
+    """Pixels whose luminance is clipped: blue hardly counts."""
+    return clipped(encoded[..., 0]) | clipped(encoded[..., 1])
+
+
+def _areas(job: Job, psf: PSF) -> list[Area]:
+    size = _shape(job.planes)
+    # Richardson-Lucy decides when to stop on the whole picture.
+    return areas(size, psf.halfwidth, side=max(size) if job.method == "lucy" else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is measured on a whole plane before its areas are restored."""
+
+    psf: PSF
+    prior: Prior
+    mean: np.float32
+    clipped: bool  # whether clipped pixels are unknown; else the limit is the white of a page
+    slope: float = 0.0  # mean square of d light / d encoded
+    gradient: float = 0.0  # mean gradient of the Wiener estimate
+
+
+def _plan(job: Job, psf: PSF, plane: Plane, mask: NDArray[np.bool_]) -> Plan:
+    """Measure a plane for the strong methods; takes its mean away in place."""
+    square = float(np.mean(_slope(plane, job.light) ** 2, dtype=np.float64))
+    mean = _remove_mean(plane)
+    known = None if job.noise is None else job.noise * square**0.5
+    fitted = fit(plane, psf, noise=known, clipped=mask)
+    gradient = sparse.mean_gradient(plane, psf, fitted)
+    return Plan(psf, fitted, mean, _LEAST < mask.mean() < _MOST, square, gradient)
+
+
+def _rest_plan(psf: PSF, plane: Plane, mask: NDArray[np.bool_]) -> Plan:
+    """Measure what is left of a channel; takes its mean away in place."""
+    mean = _remove_mean(plane)
+    return Plan(psf, fit(plane, psf, clipped=mask), mean, _LEAST < mask.mean() < _MOST)
+
+
+def _strong(job: Job, plan: Plan, plane: Plane, mask: NDArray[np.bool_], tell: Tell) -> Plane:
     """Restore a plane of light by the method asked for, or the default."""
     slope = _slope(plane, job.light)
-    mean = _remove_mean(plane)
-    known = None if job.noise is None else job.noise * float(np.sqrt(np.mean(slope**2)))
-    seen = observe(
-        plane,
-        job.psfs[c],
-        prior.fit(plane, job.psfs[c], noise=known, clipped=mask),
-        error=job.error,
-        clipped=mask,
-    )
-    if seen.clipped is not None and job.method != "lucy":
-        lights = lucy.restore(seen, float(mean), steps=_LIGHTS, tell=lambda _: tell(0.0))
+    plane -= plan.mean
+    mean = float(plan.mean)
+    unknown = mask if plan.clipped and mask.any() else None
+    seen = observe(plane, plan.psf, plan.prior, error=job.error, clipped=unknown)
+    if unknown is not None and job.method != "lucy":
+        lights = lucy.restore(seen, mean, steps=_LIGHTS, tell=lambda _: tell(0.0))
         seen.refresh(rfft2(lights))
         del lights
-    local = spread(slope, seen)
+    local = spread(slope, plan.slope, seen)
     del slope
     if job.method == "lucy":
-        out = seen.picture(lucy.restore(seen, float(mean), tell=tell))
+        out = seen.picture(lucy.restore(seen, mean, tell=tell))
     elif job.method == "sparse":
-        out = seen.picture(sparse.restore(seen, local, steps=20, tell=tell))
+        start = sparse.restore(seen, local, plan.gradient, steps=_SPARSE, tell=tell)
+        out = seen.picture(start)
     else:
         first, steps, grids = _BEST if job.method == "best" else _QUICK
-        if seen.clipped is not None:
+        if unknown is not None:
             first = max(first, _LIGHTS)
-        start = sparse.restore(seen, local, steps=first, tell=lambda part: tell(part / 3))
+        start = sparse.restore(seen, local, plan.gradient, steps=first, tell=lambda f: tell(f / 3))
         out = plug_and_play.restore(
-            seen,
-            local,
-            start,
-            float(mean),
-            steps=steps,
-            grids=grids,
-            tell=lambda part: tell((1 + 2 * part) / 3),
+            seen, local, start, mean, steps=steps, grids=grids, tell=lambda f: tell((1 + 2 * f) / 3)
         )
-    plane += mean
-    out += mean
+    out += plan.mean
+    return out
+
+
+def _rest(job: Job, plan: Plan, plane: Plane, mask: NDArray[np.bool_]) -> Plane:
+    """Restore what is left of a channel by a Wiener filter; clipped pixels are not seen."""
+    plane -= plan.mean
+    unknown = mask if plan.clipped and mask.any() else None
+    seen = observe(plane, plan.psf, plan.prior, error=job.error, clipped=unknown, limit=False)
+    out = wiener.restore(seen.frame, _shape(plane), seen.filter)
+    out += plan.mean
     return out
 
 
@@ -158,24 +235,12 @@ def _share(plane: Plane, luminance: Plane) -> np.float32:
     return np.float32(np.vdot(part, plane[sample]) / square if square > 0 else 1.0)
 
 
-def _rest(job: Job, c: int, plane: Plane, mask: NDArray[np.bool_]) -> Plane:
-    """Restore what is left of a channel by a Wiener filter; clipped pixels are not seen."""
-    if float(np.ptp(plane)) < 1e-4:
-        return plane
-    mean = _remove_mean(plane)
-    fitted = prior.fit(plane, job.psfs[c], clipped=mask)
-    seen = observe(plane, job.psfs[c], fitted, error=job.error, clipped=mask, limit=False)
-    out = wiener.restore(seen.frame, _shape(plane), seen.filter)
-    out += mean
-    return out
-
-
-def _fit(job: Job, c: int, plane: Plane, mean: np.float32) -> prior.Prior:
+def _fit(job: Job, c: int, plane: Plane, mean: np.float32) -> Prior:
     known = None
     if job.noise is not None:
         slope = _slope(plane + mean, job.light)
         known = job.noise * float(np.sqrt(np.mean(slope * slope)))
-    return prior.fit(plane, job.psfs[c], noise=known)
+    return fit(plane, job.psfs[c], noise=known)
 
 
 def _slope(plane: Plane, light: Light) -> Plane:

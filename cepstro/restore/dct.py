@@ -14,13 +14,12 @@ on textured ones; a second, empirical-Wiener pass gained nothing.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.fft import irfft2, threads
+from cepstro.fft import irfft2
 
 Plane = NDArray[np.float32]
 
@@ -119,25 +118,10 @@ def denoise(
         total[area].reshape(into)[...] += blocks
         weights[area].reshape(into)[...] += weight[:, None, :, None]
 
-    def on_grid(top: int, left: int, pool: ThreadPoolExecutor | None) -> None:
+    for top, left in grids:
         rows, columns = (picture.shape[0] - top) // n, (picture.shape[1] - left) // n
-        jobs = [
-            (top + y * n, left + x * n, min(_BAND, rows - y), min(_WIDE, columns - x))
-            for y in range(0, rows, _BAND)
-            for x in range(0, columns, _WIDE)
-        ]
-        if pool is None:
-            for job in jobs:
-                work(*job)
-        else:
-            list(pool.map(lambda job: work(*job), jobs))
-
-    if threads() == 1 or frame.size < 1 << 18:
-        for top, left in grids:
-            on_grid(top, left, None)
-    else:
-        with ThreadPoolExecutor(threads()) as pool:
-            for top, left in grids:
-                on_grid(top, left, pool)
+        for y in range(0, rows, _BAND):
+            for x in range(0, columns, _WIDE):
+                work(top + y * n, left + x * n, min(_BAND, rows - y), min(_WIDE, columns - x))
     total /= weights
     return total[n : n + height, n : n + width]

@@ -29,8 +29,6 @@ Spectrum = NDArray[np.complexfloating]
 
 _CLIP_STEPS = 8  # Wiener steps that find the light of clipped pixels before a method starts
 _MODEL = 0.4 / 255  # light: error of the model itself, alike in shadows and lights
-_LEAST = 1e-4  # share of clipped pixels below which that is not worth its transforms
-_MOST = 0.2  # share above which the limit is taken for the white of a page, and so for data
 
 
 @dataclass(slots=True)
@@ -88,8 +86,6 @@ def observe(
         doubt = 1 + (square - power) * (prior.signal(shape) / np.float32(prior.level() ** 2))
     del square
     filter = wiener.inverse(psf, prior, shape, error=error)
-    if clipped is not None and not _LEAST < clipped.mean() < _MOST:
-        clipped = None
     seen = Observation(plane, clipped, limit, otf, power, doubt, prior, frame, filter)
     if clipped is not None and not limit:
         for _ in range(_CLIP_STEPS):
@@ -99,14 +95,13 @@ def observe(
     return seen
 
 
-def spread(slope: Plane, seen: Observation) -> Plane:
+def spread(slope: Plane, mean: float, seen: Observation) -> Plane:
     """Find the local noise relative to the whole picture's, about 1 on the average, over the frame.
 
-    `slope` is d light / d encoded at each pixel of the photo; noise of the neighbours arrives by
-    the inverse filter, whose reach is the PSF's.
+    `slope` is d light / d encoded at each pixel, `mean` its mean square over the picture; noise of
+    the neighbours arrives by the inverse filter, whose reach is the PSF's.
     """
     square = slope * slope
-    mean = float(square.mean(dtype=np.float64))
     spectrum = rfft2(embed(square - np.float32(mean), seen.shape))
     spectrum *= np.sqrt(seen.power)
     local = irfft2(spectrum, seen.shape, overwrite=True)

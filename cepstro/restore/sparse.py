@@ -15,14 +15,25 @@ from collections.abc import Callable
 import numpy as np
 
 from cepstro.fft import irfft2, rfft2
+from cepstro.noise import spread_blocks
+from cepstro.psf import PSF
 from cepstro.restore.borders import Plane
-from cepstro.restore.observation import Observation
+from cepstro.restore.observation import Observation, observe
+from cepstro.restore.prior import Prior
 
 _WEIGHT = 0.5  # lambda; 0.25 and 1 lose 0.1 to 1 dB
+_CROP = 192  # px: side of the crops that tell the mean gradient
 _STIFFNESS = 0.3  # threshold of the shrinkage: b / stiffness
 
 
-def restore(seen: Observation, local: Plane, *, steps: int, tell: Callable[[float], None]) -> Plane:
+def restore(
+    seen: Observation,
+    local: Plane,
+    gradient: float,
+    *,
+    steps: int,
+    tell: Callable[[float], None],
+) -> Plane:
     """Restore an observed plane; float32, the whole frame, its mean removed."""
     shape = seen.shape
     conjugate = np.conj(seen.otf)
@@ -31,7 +42,6 @@ def restore(seen: Observation, local: Plane, *, steps: int, tell: Callable[[floa
     laplacian = 4 * (np.sin(np.pi * fy) ** 2 + np.sin(np.pi * fx) ** 2)
     data = rfft2(seen.frame)
     x = irfft2(data * seen.filter, shape, overwrite=True)
-    gradient = float(np.mean(np.hypot(*_gradients(seen.picture(x))), dtype=np.float64))
     if gradient == 0:
         return np.asarray(x, np.float32)
     sigma = seen.prior.level()
@@ -62,6 +72,18 @@ def restore(seen: Observation, local: Plane, *, steps: int, tell: Callable[[floa
             data = rfft2(seen.frame)
         tell((k + 1) / steps)
     return np.asarray(x, np.float32)
+
+
+def mean_gradient(plane: Plane, psf: PSF, prior: Prior) -> float:
+    """Mean gradient of a blurred plane's Wiener estimate, from crops spread over it."""
+    side = max(_CROP, 8 * psf.halfwidth)
+    crops = spread_blocks(plane, side, 9) if min(plane.shape) > side else [plane]
+    total = 0.0
+    for crop in crops:
+        seen = observe(np.asarray(crop, np.float32), psf, prior)
+        x = irfft2(rfft2(seen.frame) * seen.filter, seen.shape, overwrite=True)
+        total += float(np.mean(np.hypot(*_gradients(seen.picture(x))), dtype=np.float64))
+    return total / len(crops)
 
 
 def _gradients(x: Plane) -> tuple[Plane, Plane]:
