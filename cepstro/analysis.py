@@ -26,7 +26,7 @@ from cepstro.motion import MotionFit, find_motion
 from cepstro.noise import noise_sigma
 from cepstro.nsr import wiener_constant
 from cepstro.photo import Photo, check_finite, unpack
-from cepstro.psf import Gaussian, Motion
+from cepstro.psf import Gaussian, Motion, scaled
 from cepstro.race import Trial, chance, trials
 from cepstro.radial import PolarSpectrum, Profile, polar_spectrum, radial_profile
 from cepstro.refine import calibrated_error, fit_disk_of, refine
@@ -42,17 +42,17 @@ _MOST_PIXELS = 12 * LARGEST_BLOCK**2  # read of a large photo
 _SMALLEST_PHOTO = 32  # px
 _DARKEST = 1e-12  # power of a flat picture
 _CONVINCING = 0.5  # chance from which on a ring is called defocus
-_STRIPES = 0.5  # evidence from which on stripes are called motion
+_STRIPES = 1.0  # evidence and correlation together, from which on stripes are called motion
 _MOTION_BLOCK = 512  # px
 _NO_RING_NSR = 1e-2  # the Wiener constant offered where nothing was fitted
 _NAMES = {1: ("grey",), 3: ("red", "green", "blue")}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Look:
+class Look:
     """One view of the photo, at full size or reduced, with its spectrum and the trials on it."""
 
-    view: _View
+    view: View
     spectrum: Spectrum
     data: PolarSpectrum
     cepstrum: NDArray[np.float32]
@@ -66,7 +66,7 @@ class _Look:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _View:
+class View:
     """Pixels as the analysis sees them: light, decoded block by block as it is needed."""
 
     pixels: NDArray[Any]
@@ -145,11 +145,11 @@ def analyze(
     if region is not None:
         pixels = _cut(pixels, region)
     _check(pixels)
-    view = _View(pixels, light)
-    first = look = _look(view)
+    view = View(pixels, light)
+    first = look = _look_at(view)
     report(0.5)
     if look.best < _CONVINCING and min(view.shape) > 2 * LARGEST_BLOCK:
-        reduced = _look(_reduced(view), smallest=LARGEST_BLOCK / 32)
+        reduced = _look_at(_reduced(view), smallest=LARGEST_BLOCK / 32)
         look = reduced if reduced.best > look.best else look
     motion = None
     if look.best < _CONVINCING:
@@ -174,6 +174,14 @@ def analyze(
     )
 
 
+def first_look(image: Photo | NDArray[Any], *, light: Light | None = None) -> Look:
+    """Spectrum, cepstrum and trials of a picture, before anything is decided."""
+    pixels, light = unpack(image, light)
+    pixels, _ = split_alpha(pixels)
+    _check(pixels)
+    return _look_at(View(pixels, light))
+
+
 def _check(pixels: NDArray[Any]) -> None:
     height, width = pixels.shape[:2]
     if min(height, width) < _SMALLEST_PHOTO:
@@ -195,7 +203,7 @@ def _cut(pixels: NDArray[Any], region: tuple[int, int, int, int]) -> NDArray[Any
     return pixels[y : y + height, x : x + width]
 
 
-def _look(view: _View, *, smallest: float = 0.0) -> _Look:
+def _look_at(view: View, *, smallest: float = 0.0) -> Look:
     """Spectrum, cepstrum and trials of one view; diameters in px of the view."""
     side = min(LARGEST_BLOCK, *view.shape)
     spectrum = view.spectrum(side)
@@ -206,10 +214,10 @@ def _look(view: _View, *, smallest: float = 0.0) -> _Look:
     profile = radial_profile(cepstrum)
     found = trials(data, profile, largest=min(view.shape) / 4)
     found = sorted((trial for trial in found if trial.diameter > smallest), key=chance)
-    return _Look(view, spectrum, data, cepstrum, profile, found[::-1])
+    return Look(view, spectrum, data, cepstrum, profile, found[::-1])
 
 
-def _reduced(view: _View) -> _View:
+def _reduced(view: View) -> View:
     """Reduce the photo by block means of its light, its shorter side to about the largest block."""
     scale = min(view.shape) // LARGEST_BLOCK
     height, width = (length // scale * scale for length in view.shape)
@@ -221,26 +229,28 @@ def _reduced(view: _View) -> _View:
         small[top // scale : (top + len(rows)) // scale] = plane.reshape(
             len(rows) // scale, scale, width // scale, scale
         ).mean(axis=(1, 3))
-    return _View(small, "linear", scale)
+    return View(small, "linear", scale)
 
 
-def _motion(view: _View, spectrum: Spectrum) -> MotionFit | None:
+def _motion(view: View, spectrum: Spectrum) -> MotionFit | None:
     """Stripes of a motion, where they convince."""
     side = min(_MOTION_BLOCK, *view.shape)
     if side < spectrum.side:
         spectrum = view.spectrum(side)
     motion = find_motion(spectrum, longest=side / 4)
-    return motion if motion is not None and motion.evidence > _STRIPES else None
+    if motion is None or motion.evidence + motion.ripples < _STRIPES:
+        return None
+    return motion
 
 
-def _defocus(look: _Look) -> Analysis:
+def _defocus(look: Look) -> Analysis:
     """Refine the winner and say what it is."""
     winner, view = look.trials[0], look.view
     longest = min(LARGEST_FINE_BLOCK, *view.shape)
     refined = refine(view.spectrum, winner.fit, longest=longest)
     fit = refined.fit
-    psf = _scaled(fit.psf, view.scale)
-    diameter = psf.diameter
+    psf = scaled(fit.psf, view.scale)
+    diameter = float(fit.parameters[0]) * view.scale
     return Analysis(
         verdict="defocus",
         diameter=diameter,
@@ -264,13 +274,13 @@ def _defocus(look: _Look) -> Analysis:
     )
 
 
-def _of_motion(look: _Look, motion: MotionFit) -> Analysis:
+def _of_motion(look: Look, motion: MotionFit) -> Analysis:
     psf = Motion(motion.length, angle=motion.angle)
     return Analysis(
         verdict="motion",
         diameter=motion.length,
         diameter_error=motion.length_error,
-        confidence=float(np.clip(0.7 + 0.5 * (motion.evidence - _STRIPES), 0, 0.97)),
+        confidence=float(np.clip(0.6 + (motion.evidence + motion.ripples - _STRIPES), 0, 0.97)),
         model="motion",
         psf=psf,
         nsr=wiener_constant(motion.data, motion.fit),
@@ -286,7 +296,7 @@ def _of_motion(look: _Look, motion: MotionFit) -> Analysis:
     )
 
 
-def _soft_or_none(look: _Look) -> Analysis:
+def _soft_or_none(look: Look) -> Analysis:
     """Without rings and stripes: soft like a Gaussian, or nothing that can be named."""
     sigma = find_sigma(look.data) * look.view.scale
     soft = sigma > SOFT
@@ -312,7 +322,7 @@ def _soft_or_none(look: _Look) -> Analysis:
     )
 
 
-def _others(look: _Look, diameter: float | None) -> tuple[Candidate, ...]:
+def _others(look: Look, diameter: float | None) -> tuple[Candidate, ...]:
     """List the runners-up, in px of the photo, without the winner and without doubles."""
     kept: list[Candidate] = []
     for trial in look.trials:
@@ -323,13 +333,13 @@ def _others(look: _Look, diameter: float | None) -> tuple[Candidate, ...]:
     return tuple(kept[:5])
 
 
-def _each_channel(view: _View, diameter: float) -> tuple[ChannelBlur, ...]:
+def _each_channel(view: View, diameter: float) -> tuple[ChannelBlur, ...]:
     """Fit the diameter of every colour near that of the luminance."""
     pixels = view.pixels if view.pixels.ndim == 3 else view.pixels[..., None]
     near = diameter / view.scale
     measured = []
     for index, name in enumerate(_NAMES[pixels.shape[2]]):
-        channel = _View(pixels[..., index], view.light, view.scale)
+        channel = View(pixels[..., index], view.light, view.scale)
         fit = fit_disk_of(channel.spectrum, near, longest=min(LARGEST_FINE_BLOCK, *view.shape))
         measured.append(
             ChannelBlur(
@@ -344,8 +354,3 @@ def _encoded_middle(pixels: NDArray[Any]) -> NDArray[np.float32]:
     top, left = (max(0, (length - LARGEST_BLOCK) // 2) for length in pixels.shape[:2])
     middle = pixels[top : top + LARGEST_BLOCK, left : left + LARGEST_BLOCK]
     return luminance(to_linear(middle, light="linear"))
-
-
-def _scaled(psf: Any, scale: int) -> Any:
-    """Give the same PSF in px of the photo that was reduced by `scale`."""
-    return replace(psf, diameter=psf.diameter * scale, softness=psf.softness * scale)

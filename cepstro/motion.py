@@ -43,6 +43,8 @@ class MotionFit:
         Degrees counter-clockwise, in -90..90, and the like.
     evidence : float
         ln of the ratio of the squared residuals without and with the stripes.
+    ripples : float
+        Correlation of the ripples along the motion with the data, -1..1.
     fit : Fit
         The fit along the motion; its `psf` is a `Motion` of angle 0.
     data : PolarSpectrum
@@ -54,6 +56,7 @@ class MotionFit:
     angle: float
     angle_error: float
     evidence: float
+    ripples: float
     fit: Fit
     data: PolarSpectrum
 
@@ -104,13 +107,15 @@ def find_motion(spectrum: Spectrum, *, longest: float) -> MotionFit | None:
         last, width = width, max(width / 2, 0.05)
     fit, data = _fit_at(bins, length, angle)
     smooth = smooth_fit(data, float(fit.parameters[0]), fit.band)
+    evidence = float(np.log(max(smooth.cost, 1e-12) / max(fit.cost, 1e-12)))
     curvature = max(float(bend), 1e-12) / last**2 * fit.cells
     return MotionFit(
         length=float(fit.parameters[0]),
         length_error=float(fit.errors[0]),
         angle=(angle + 90) % 180 - 90,
         angle_error=float(np.sqrt(2 * fit.cost / max(1, fit.cells - fit.size) / curvature)),
-        evidence=float(np.log(smooth.cost / fit.cost)),
+        evidence=evidence,
+        ripples=_ripples(bins, float(fit.parameters[0]), angle),
         fit=fit,
         data=data,
     )

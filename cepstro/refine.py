@@ -29,7 +29,10 @@ _SMALLEST_BLOCK = 128  # px
 _RING_GAIN = 0.25  # ln of the ratio of squared residuals that makes a disk a ring
 _POLYGON_GAIN = 0.08
 _RING_RINGS = 9.0
-_ERROR_FACTOR = 2.2
+_ERROR_FACTOR = {"disk": 2.1, "polygon": 2.1, "ring": 4.0}
+_ERROR_FLOOR = 0.001  # of the diameter
+_SOFT_GAIN = 0.1
+_SOFTEST = 1 / 8  # of the diameter; more would be a Gaussian
 _HOLES = (0.3, 0.45, 0.6, 0.75, 0.9)
 
 
@@ -73,7 +76,7 @@ def refine(spectrum_of: Callable[[int], Spectrum], found: Fit, *, longest: int) 
     round_one = fit_model(fine, disk_family(), [(width,)], band)
     if np.log(round_one.cost / polygon.cost) > _POLYGON_GAIN:
         return Refined(polygon, fine)
-    return Refined(disk, data)
+    return Refined(_softened(data, disk), data)
 
 
 def calibrated_error(fit: Fit) -> float:
@@ -82,7 +85,8 @@ def calibrated_error(fit: Fit) -> float:
     The curvature's error takes the cells for independent, which neighbours under a Hann window and
     a scene's own structure are not.
     """
-    return float(_ERROR_FACTOR * fit.errors[0])
+    spread = _ERROR_FACTOR[fit.family] * float(fit.errors[0])
+    return float(np.hypot(spread, _ERROR_FLOOR * float(fit.parameters[0])))
 
 
 def fit_disk_of(spectrum_of: Callable[[int], Spectrum], diameter: float, *, longest: int) -> Fit:
@@ -98,6 +102,18 @@ def fit_disk(data: PolarSpectrum, diameter: float) -> Fit:
         for rings in (NEAR, FAR)
     ]
     return min(fits, key=lambda fit: float(fit.errors[0]))
+
+
+def _softened(data: PolarSpectrum, disk: Fit) -> Fit:
+    """Fit the same disk with a soft edge, kept where that explains its band clearly better."""
+    width = float(disk.parameters[0])
+    starts = [(width, 0.1), (width, (width / 30) ** 2)]
+    soft = fit_model(data, disk_family(soft=True), starts, disk.band)
+    gain = float(np.log(disk.cost / soft.cost))
+    near = abs(soft.parameters[0] - width) < 0.02 * width
+    if gain > _SOFT_GAIN and near and np.sqrt(soft.parameters[1]) < _SOFTEST * width:
+        return soft
+    return disk
 
 
 def _fit_ring(data: PolarSpectrum, diameter: float, found: Fit) -> Fit | None:

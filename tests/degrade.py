@@ -13,13 +13,17 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from cepstro.fft import good_size, irfft2, rfft2
 from cepstro.light import from_linear, linear_to_srgb, to_linear
 
 DATA = Path(os.environ.get("CEPSTRO_DATA", Path(__file__).parents[2] / "shared" / "data"))
-HALVED = ("popos_nasa-45068", "popos_kait-herzog-8242", "leptonica_juditharismax")  # see data README
+HALVED = (
+    "popos_nasa-45068",
+    "popos_kait-herzog-8242",
+    "leptonica_juditharismax",
+)  # see data README
 Image.MAX_IMAGE_PIXELS = None
 
 
@@ -68,7 +72,7 @@ def blur_valid(linear: np.ndarray, psf) -> np.ndarray:
 
 def valid_slices(shape: tuple[int, ...], psf) -> tuple[slice, slice]:
     """Where `blur_valid` cut its result out of a scene of `shape`."""
-    reach = psf.kernel().shape[0] // 2 + 2
+    reach = psf.halfwidth + 2
     return slice(reach, shape[0] - reach), slice(reach, shape[1] - reach)
 
 
@@ -106,3 +110,9 @@ def jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
 def to_uint8(linear: np.ndarray) -> np.ndarray:
     """Linear light as an 8-bit sRGB picture."""
     return from_linear(linear, np.dtype(np.uint8))
+
+
+def sharpened(pixels: np.ndarray, *, radius: float, percent: int) -> np.ndarray:
+    """The picture after the unsharp mask that cameras apply."""
+    image = Image.fromarray(pixels)
+    return np.asarray(image.filter(ImageFilter.UnsharpMask(radius, percent, threshold=2)))

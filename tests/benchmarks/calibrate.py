@@ -1,0 +1,121 @@
+"""Fit what turns the race's numbers into a chance, and the curvature into an error bar.
+
+    python tests/benchmarks/calibrate.py
+
+Uses the even photos of shared/data/sharp and half of the drawn scenes (the odd ones report, see
+accuracy.py), and prints WEIGHTS for cepstro/race.py, the calibration of the chance, and the share
+of errors within one and two error bars for cepstro/refine.py.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import minimize
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import cases
+
+from cepstro.analysis import first_look
+from cepstro.refine import refine
+
+DEFOCUS = ("disk", "soft", "ring", "polygon")
+_RIDGE = 5e-5  # a little pull to zero for each standardised weight
+
+
+def made() -> Iterator[cases.Case]:
+    """Every photo of the calibration."""
+    half = "even"
+    return chain(
+        cases.disks(half),
+        cases.families(half),
+        cases.negatives(half, seeds=1),
+        cases.drawings(half),
+        cases.varied(half),
+    )
+
+
+def is_right(case: cases.Case, diameter: float) -> bool:
+    """A diameter within 5 % or 0.5 px of a photo that is out of focus."""
+    if case.kind not in DEFOCUS:
+        return False
+    truth = case.psf.diameter
+    return abs(diameter - truth) <= max(0.05 * truth, 0.5)
+
+
+def measure(case: cases.Case) -> tuple[list[tuple[np.ndarray, bool]], tuple | None]:
+    """Features of every trial and whether it is right; the refined winner's error, if right."""
+    look = first_look(case.pixels)
+    rows = [(trial.features(), is_right(case, trial.diameter)) for trial in look.trials]
+    error = None
+    if look.trials and is_right(case, look.trials[0].diameter) and look.best > 0.5:
+        fit = refine(look.view.spectrum, look.trials[0].fit, longest=min(look.view.shape)).fit
+        error = (
+            fit.family,
+            case.psf.diameter,
+            abs(fit.psf.diameter - case.psf.diameter),
+            float(fit.errors[0]),
+        )
+    return rows, error
+
+
+def logistic(features: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Weights of a logistic regression; the first feature is the constant."""
+    mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-9
+    mean[0], scale[0] = 0, 1
+    standard = (features - mean) / scale
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        chance = 1 / (1 + np.exp(-(standard @ weights)))
+        value = -np.sum(np.log(np.where(truth, chance, 1 - chance) + 1e-12))
+        pull = _RIDGE * len(truth) * np.append(0, weights[1:])
+        return value + pull @ weights, standard.T @ (chance - truth) + 2 * pull
+
+    weights = minimize(loss, np.zeros(features.shape[1]), jac=True).x / scale
+    weights[0] -= np.sum(weights[1:] * mean[1:])
+    return weights
+
+
+def main() -> None:
+    """Measure, fit and print."""
+    with ProcessPoolExecutor() as pool:
+        measured = list(pool.map(measure, made(), chunksize=4))
+    rows = [row for trials, _ in measured for row in trials]
+    weights = logistic(np.array([r[0] for r in rows]), np.array([r[1] for r in rows]))
+    print(f"WEIGHTS, from {len(measured)} photos, {len(rows)} trials:")
+    print("[" + ", ".join(f"{weight:.3f}" for weight in weights) + "]")
+    best = []
+    for trials, _ in measured:
+        if trials:
+            chances = [1 / (1 + np.exp(-(features @ weights))) for features, _ in trials]
+            top = int(np.argmax(chances))
+            best.append((chances[top], trials[top][1]))
+    chance, truth = np.array(best).T
+    for low, high in ((0, 0.1), (0.1, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 1.01)):
+        inside = (chance >= low) & (chance < high)
+        print(
+            f"chance {low:.1f} to {min(high, 1):.1f}: {inside.sum()} photos, "
+            f"{100 * truth[inside].mean():.0f} % right"
+        )
+    errors = [error for _, error in measured if error is not None]
+    for family in ("disk", "ring", "polygon"):
+        group = np.array([error[1:] for error in errors if error[0] == family])
+        if len(group) == 0:
+            continue
+        for factor in (1.5, 1.8, 2.1, 2.4, 3.0, 4.0, 5.0):
+            for floor in (0, 0.0005, 0.001, 0.002):
+                z = group[:, 1] / np.hypot(factor * group[:, 2], floor * group[:, 0])
+                print(
+                    f"{family}, {len(group)} photos: factor {factor}, floor {floor}: within one "
+                    f"{100 * np.mean(z < 1):.0f} %, within two {100 * np.mean(z < 2):.0f} %"
+                )
+
+
+if __name__ == "__main__":
+    main()
