@@ -1,0 +1,55 @@
+"""Real FFTs: types kept, sizes good, threads as told."""
+
+import os
+
+import numpy as np
+import pytest
+
+from cepstro.fft import good_size, irfft2, rfft2, threads
+
+
+@pytest.mark.parametrize(("real", "complex_", "within"), [("f4", "c8", 1e-5), ("f8", "c16", 1e-13)])
+@pytest.mark.parametrize("shape", [(12, 16), (15, 27), (1, 8), (8, 1)])
+def test_transform_is_numpys_and_keeps_the_precision(shape, real, complex_, within):
+    plane = np.random.default_rng(1).standard_normal(shape).astype(real)
+    spectrum = rfft2(plane)
+    assert spectrum.dtype == complex_
+    np.testing.assert_allclose(spectrum, np.fft.rfft2(plane), atol=100 * within)
+    back = irfft2(spectrum, shape)
+    assert back.dtype == real
+    np.testing.assert_allclose(back, plane, atol=within)
+
+
+def test_last_two_axes_are_transformed():
+    stack = np.random.default_rng(2).standard_normal((3, 8, 10))
+    np.testing.assert_allclose(rfft2(stack)[1], np.fft.rfft2(stack[1]), atol=1e-12)
+
+
+def test_inverse_leaves_its_argument_alone_unless_told():
+    spectrum = rfft2(np.random.default_rng(3).standard_normal((32, 32)))
+    before = spectrum.copy()
+    kept = irfft2(spectrum, (32, 32))
+    np.testing.assert_array_equal(spectrum, before)
+    np.testing.assert_array_equal(irfft2(spectrum, (32, 32), overwrite=True), kept)
+
+
+def test_good_sizes_have_small_factors_and_waste_little():
+    for n in range(1, 700):
+        size = good_size(n)
+        assert n <= size <= 1.12 * n + 1
+        rest = size
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        assert rest == 1
+
+
+def test_threads_follow_the_environment(monkeypatch):
+    monkeypatch.setenv("CEPSTRO_THREADS", "3")
+    assert threads() == 3
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    for useless in ("", "0", "-2", "many"):
+        monkeypatch.setenv("CEPSTRO_THREADS", useless)
+        assert threads() == cores
+    monkeypatch.delenv("CEPSTRO_THREADS")
+    assert threads() == cores
