@@ -108,26 +108,31 @@ def _decode(stored: Stored, ending: str, page: int, limit: Limit) -> Photo:
         return tiff.decode(stored, page=page, limit=limit)
     if page:
         raise ReadError(f"it has no page {page}; only TIFF files have pages")
+    decode = _decoder(stored[:_HEAD])
     if len(stored) > limit.file_bytes:
         raise ReadError(
             f"it has {len(stored):,} bytes, more than {limit.pixels / 1e6:,.0f} MP are believed to "
             "take; if it is to be trusted, raise --max-pixels (max_pixels)"
         )
-    data = stored[:]
+    return decode(stored[:], limit=limit)
+
+
+def _decoder(head: bytes) -> Callable[..., Photo]:
+    """Return the function that reads files which begin so; TIFF and RAW are told apart before."""
     for signatures, decode in _BY_BEGINNING:
-        if data.startswith(signatures):
-            return decode(data, limit=limit)
-    if webp.matches(data):
-        return webp.decode(data, limit=limit)
-    if pnm.matches(data):
-        return pnm.decode(data, limit=limit)
-    brands = _brands(data)
+        if head.startswith(signatures):
+            return decode
+    if webp.matches(head):
+        return webp.decode
+    if pnm.matches(head):
+        return pnm.decode
+    brands = _brands(head)
     if brands.intersection(avif.BRANDS):
-        return avif.decode(data, limit=limit)
+        return avif.decode
     if brands.intersection(heif.BRANDS):
-        return heif.decode(data, limit=limit)
+        return heif.decode
     for signatures, kind in _UNREAD:
-        if data.startswith(signatures):
+        if head.startswith(signatures):
             raise ReadError(f"it is {kind}, which is not read; save it as PNG or TIFF")
     raise ReadError("it is no photo of a known kind")
 
@@ -150,6 +155,7 @@ _UNREAD: tuple[tuple[bytes | tuple[bytes, ...], str], ...] = (
     ((b"%PDF", b"%!PS"), "a document"),
     ((b"<svg", b"<?xml"), "text"),
 )
+_HEAD = 256  # bytes that tell what a file is
 _UPRIGHT = ("heif", "jxl", "raw")  # turned by the library, whatever their EXIF says
 
 
@@ -157,7 +163,7 @@ def _brands(data: bytes) -> set[bytes]:
     """Brands of an ISO media file, the family of AVIF and HEIC."""
     if data[4:8] != b"ftyp":
         return set()
-    size = min(int.from_bytes(data[:4], "big"), 256)
+    size = min(int.from_bytes(data[:4], "big"), len(data))
     return {data[8:12], *(data[at : at + 4] for at in range(16, size, 4))}
 
 
