@@ -13,44 +13,11 @@ from cepstro.light import to_linear
 KINDS = ("text", "drawing", "screen")
 _FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 _FACES = ("DejaVuSans.ttf", "DejaVuSerif.ttf", "DejaVuSansMono.ttf")
-_WORDS = [
-    "a",
-    "lens",
-    "out",
-    "of",
-    "focus",
-    "spreads",
-    "each",
-    "point",
-    "over",
-    "disk",
-    "of",
-    "light",
-    "while",
-    "the",
-    "sensor",
-    "counts",
-    "what",
-    "it",
-    "gets",
-    "so",
-    "page",
-    "far",
-    "from",
-    "plane",
-    "sharpness",
-    "turns",
-    "grey",
-    "and",
-    "lines",
-    "run",
-    "into",
-    "one",
-    "another",
-    "Fig.",
-    "38.1",
-    "%",
-]
+_TEXT = (
+    "a lens out of focus spreads each point over disk of light while the sensor counts what it "
+    "gets so page far from plane sharpness turns grey and lines run into one another Fig. 38.1 %"
+)
+_WORDS = _TEXT.split()
 _FINE = 2  # drawn this many times larger, then reduced, so that edges are smooth
 
 

@@ -16,6 +16,7 @@ import time
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +124,8 @@ def disk_table(outcomes: list[Outcome]) -> list[str]:
         said = np.array([o.verdict == "defocus" for o in group])
         off = np.array([o.diameter for o in group]) - size
         error = np.array([o.error for o in group])
-        good = said & (np.abs(off) <= np.maximum(0.05 * size, 0.5))
+        limit = np.maximum(0.05 * size, 0.5)
+        good = said & (np.abs(off) <= limit)
         large = good & (size > 20)
         bare = np.abs(np.array([o.bare for o in group]) - size)
         relative = 100 * np.median(np.abs(off[large]) / size[large]) if large.any() else np.nan
@@ -135,7 +137,7 @@ def disk_table(outcomes: list[Outcome]) -> list[str]:
             f"{100 * np.mean(~said):.0f} % | "
             f"{100 * np.mean(absolute < error[good]):.0f} / "
             f"{100 * np.mean(absolute < 2 * error[good]):.0f} % | "
-            f"{np.median(bare):.2f} px, {100 * np.mean(bare > np.maximum(0.05 * size, 0.5)):.0f} % |"
+            f"{np.median(bare):.2f} px, {100 * np.mean(bare > limit):.0f} % |"
         )
     return lines
 
@@ -144,13 +146,14 @@ def size_table(outcomes: list[Outcome]) -> list[str]:
     """Rows of the errors of the diameter by diameter, all conditions together."""
     edges = (3, 4, 5, 7, 10, 15, 20, 30, 45, 61)
     lines = ["| diameter, px | n | right | refused | median error, px |", "|---|---|---|---|---|"]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         group = [o for o in outcomes if low <= o.size < high]
         if group:
             off = [abs(o.diameter - o.size) for o in group if right(o)]
             lines.append(
-                f"| {low} to {high} | {len(group)} | {100 * np.mean([right(o) for o in group]):.0f} % "
-                f"| {100 * np.mean([o.verdict != 'defocus' for o in group]):.0f} % | "
+                f"| {low} to {high} | {len(group)} | "
+                f"{100 * np.mean([right(o) for o in group]):.0f} % | "
+                f"{100 * np.mean([o.verdict != 'defocus' for o in group]):.0f} % | "
                 f"{np.median(off) if off else np.nan:.3f} |"
             )
     return lines
@@ -159,7 +162,8 @@ def size_table(outcomes: list[Outcome]) -> list[str]:
 def family_table(outcomes: list[Outcome]) -> list[str]:
     """Rows of the models named and of their parameters."""
     lines = [
-        "| blur | n | named | model | size, median error | hole, median error | angle, median error |",
+        "| blur | n | named | model | size, median error | hole, median error | "
+        "angle, median error |",
         "|---|---|---|---|---|---|---|",
     ]
     named = {
@@ -295,10 +299,10 @@ def main() -> None:
         "Confidence and error bars": calibration_table(outcomes),
         "Real photos and lenses": real_table(),
     }
-    text = "\n".join(
-        line for title, rows in parts.items() for line in (f"## {title}", "", *rows, "")
-    )
-    text = f"# Accuracy of the blind analysis\n\nMade by tests/benchmarks/accuracy.py.\n\n{text}"
+    lines = ["# Accuracy of the blind analysis", "", "Made by tests/benchmarks/accuracy.py.", ""]
+    for title, rows in parts.items():
+        lines += [f"## {title}", "", *rows, ""]
+    text = "\n".join(lines)
     print(text)
     results = HERE / "results"
     results.mkdir(exist_ok=True)
