@@ -1,4 +1,4 @@
-"""The errors that cepstro raises on purpose, each with the exit status it means on the command line.
+"""The errors that cepstro raises on purpose, each with its exit status on the command line.
 
 Wrong *arguments* raise ``ValueError`` or ``TypeError``; these classes are for the world outside:
 files, photos and what they show. Every message says in one sentence what was wrong and what to do.

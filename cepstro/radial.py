@@ -2,9 +2,9 @@
 
 A defocus blur is the same in all directions, the scene is not; means around circles keep the one
 and average the other. The mean of *logarithms* is taken, so that a few bright directions do not
-rule. Spectra are also kept in sectors, each with its own trend, so that directions in which the scene is
-rich count for more: at JPEG 75 the median error of the diameter fell from 0.08 px (one sector)
-to 0.07 px (12), gross failures from 1 in 22 to none; 6 and 18 sectors measure like 12.
+rule. Spectra are also kept in sectors, each with its own trend, so that directions in which the
+scene is rich count for more: at JPEG 75 the median error of the diameter fell from 0.08 px (one
+sector) to 0.07 px (12), gross failures from 1 in 22 to none; 6 and 18 sectors measure like 12.
 """
 
 from __future__ import annotations
