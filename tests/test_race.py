@@ -1,0 +1,85 @@
+"""The race of candidate diameters."""
+
+import numpy as np
+import pytest
+from spectra import model_polar, spectrum_of, white_scene
+
+from cepstro.cepstrum import power_cepstrum
+from cepstro.psf import Disk, Ring
+from cepstro.race import WEIGHTS, candidates, chance, trials
+from cepstro.radial import polar_spectrum, radial_profile
+
+
+def looks(psf, *, noise: float = 0.02):
+    """Polar spectrum and cepstral profile of a blurred white scene."""
+    spectrum = spectrum_of(white_scene(psf, 768, noise=noise), 256)
+    return polar_spectrum(spectrum), radial_profile(power_cepstrum(spectrum))
+
+
+@pytest.fixture(scope="module")
+def disk():
+    return trials(*looks(Disk(12.7)), largest=64)
+
+
+@pytest.fixture(scope="module")
+def ring():
+    return trials(*looks(Ring(24, hole=0.5)), largest=64)
+
+
+def test_right_disk_wins_and_its_figures_are_the_best(disk):
+    best, *others = sorted(disk, key=chance, reverse=True)
+    assert best.diameter == pytest.approx(12.7, abs=0.05)
+    assert (best.fit.family, best.hole) == ("disk", 0)
+    assert min(best.near, best.far) > 0.5  # nothing without rings comes near it
+    assert others
+    wrong = [one for one in others if abs(one.diameter - 12.7) > 0.3]
+    assert all(max(one.near, one.far) < 0.5 * best.far for one in wrong)
+    assert all(chance(one) < chance(best) for one in wrong)
+    assert all(one.misfit > best.misfit for one in wrong)
+
+
+def test_right_ring_wins(ring):
+    best = max(ring, key=chance)
+    assert best.fit.family == "ring"
+    assert best.diameter == pytest.approx(24, abs=0.1)
+    assert best.hole == pytest.approx(0.5, abs=0.01)
+
+
+def test_chance_is_one_and_grows_with_the_evidence_for_rings(disk, ring):
+    for trial in (*disk, *ring):
+        assert 0 < chance(trial) < 1
+        assert trial.features().shape == WEIGHTS.shape
+        assert np.isfinite(trial.features()).all()
+
+
+def test_smallest_diameters_never_run():
+    found = trials(*looks(Disk(2.0)), largest=64)
+    assert all(one.diameter >= 2.9 for one in found)
+
+
+def test_candidates_hold_the_truth_and_no_doubles():
+    for psf, hole in ((Disk(17), 0.0), (Ring(17, hole=0.55), 0.55)):
+        data, profile = looks(psf, noise=0.1)
+        listed = candidates(data, profile, largest=64)
+        assert any(
+            one.hole == hole and one.diameter == pytest.approx(17, rel=0.02) for one in listed
+        )
+        for index, one in enumerate(listed):
+            for other in listed[:index]:
+                same = abs(np.log(one.diameter / other.diameter)) < 0.03
+                assert not (same and abs(one.hole - other.hole) < 0.25)
+
+
+def test_white_noise_convinces_nobody():
+    noise = np.random.default_rng(11).standard_normal((768, 768)).astype(np.float32)
+    spectrum = spectrum_of(noise, 256)
+    data, profile = polar_spectrum(spectrum), radial_profile(power_cepstrum(spectrum))
+    for trial in trials(data, profile, largest=64):
+        assert max(trial.near, trial.far) < 0.1
+        assert chance(trial) < 0.5
+
+
+def test_spectrum_too_small_for_any_fit_gives_no_trial():
+    data = model_polar(Disk(4), 16)
+    profile = radial_profile(np.zeros((16, 16), np.float32))
+    assert trials(data, profile, largest=4) == []
