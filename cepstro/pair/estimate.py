@@ -43,6 +43,8 @@ _LARGEST = 401  # side of the largest kernel looked for, px
 _MOST = 1 << 22  # pixels that take part: the middle of larger photos
 _EXPLAINED = 0.9  # of chi-square: a model that explains less does not tell the kernel's centre
 _STRETCH = 0.15  # px: scale and rotation that move no corner further are not undone
+_ONE_BLUR = 0.975  # part of the detail that one kernel explains when there is only one blur
+_SAME_SCENE = 0.3  # and when there is one scene at all
 _SMALLEST = 48  # px: photos below this cannot tell a kernel from their own borders
 _NOISY = 0.05  # square of the slope of light over encoding below which dark parts gain no weight
 
@@ -66,6 +68,8 @@ class PairKernel:
         is turned, degrees counter-clockwise; 1 and 0 when no such change was found.
     gain, offset : float
         ``blurred = gain * blur(sharp) + offset`` in linear light.
+    explained : float
+        Part of the blurred photo's detail that the kernel explains, 0..1: low when blur varies.
     residual : float
         Root mean square of what the kernel leaves unexplained, linear light 0..1.
     method : str
@@ -85,6 +89,7 @@ class PairKernel:
     gain: float
     offset: float
     residual: float
+    explained: float
     method: Method
     warnings: tuple[str, ...] = ()
     channels: tuple[PairKernel, ...] = ()
@@ -106,6 +111,7 @@ class PairKernel:
             "gain": self.gain,
             "offset": self.offset,
             "residual": self.residual,
+            "explained": self.explained,
             "warnings": list(self.warnings),
             "channels": [channel.to_dict() for channel in self.channels],
         }
@@ -264,7 +270,17 @@ def _estimate(
     shape = fit_shape(measured)
     kernel = regularise(measured, shape)
     report(0.9)
-    gain, offset, residual = _levels(here.light, there.light, weight, kernel, part)
+    gain, offset, residual, explained = _levels(here.light, there.light, weight, kernel, part)
+    if explained < _SAME_SCENE:
+        raise UnsuitableImageError(
+            "the photos do not show the same scene: the best kernel explains only "
+            f"{100 * max(explained, 0):.0f} % of the blurred photo's detail"
+        )
+    if explained < _ONE_BLUR:
+        warnings.append(
+            f"one kernel explains only {100 * explained:.0f} % of the blurred photo's detail: the "
+            "blur varies over the picture (depth, movement), or the scene has changed"
+        )
     shift = (
         shift[0] + shape.shift[0] + how.shift[0],
         shift[1] + shape.shift[1] + how.shift[1],
@@ -281,6 +297,7 @@ def _estimate(
         gain=gain,
         offset=offset,
         residual=residual,
+        explained=explained,
         method=method,
         warnings=tuple(warnings),
     )
@@ -307,7 +324,7 @@ def _settle(sharp: _Plane, blurred: _Plane, how: Similarity) -> Similarity:
         )
         kernel = regularise(measured, first_shape(measured))
         again = blur_plane(laid.light, Kernel(kernel))
-        better = refine_similarity(again, blurred.light, how)
+        better = refine_similarity(again, blurred.light, how, reach=side // 2)
         moved = Similarity(
             (0.0, 0.0), better.scale / how.scale, better.rotation - how.rotation
         ).stretch(sharp.light.shape)
@@ -438,8 +455,14 @@ def _levels(
     weight: NDArray[np.float32],
     kernel: NDArray[np.float64],
     shift: tuple[float, float],
-) -> tuple[float, float, float]:
-    """Gain and offset between the blurred plane and the sharp one blurred, and what is left."""
+) -> tuple[float, float, float, float]:
+    """Gain and offset between the blurred plane and the sharp one blurred, and what is left.
+
+    The last is the part of the blurred photo's detail (coarser than a pixel, finer than the kernel)
+    that the kernel explains, 0..1.
+    """
+    from scipy.ndimage import gaussian_filter
+
     height, width = sharp.shape
     margin = kernel.shape[0] // 2 + 2
     size = good_size(height + 2 * margin), good_size(width + 2 * margin)
@@ -457,7 +480,13 @@ def _levels(
     offset = level - gain * mean
     left = seen - gain * again - offset
     used = w > 0
-    return gain, offset, float(np.sqrt(np.mean(left[used] ** 2)))
+    rms = float(np.sqrt(np.mean(left[used] ** 2)))
+    detail, missed = (
+        gaussian_filter(plane, 1.5) - gaussian_filter(plane, kernel.shape[0] / 2)
+        for plane in (seen, left)
+    )
+    explained = 1 - float(np.sum(w * missed**2)) / max(float(np.sum(w * detail**2)), 1e-30)
+    return gain, offset, rms, explained
 
 
 def _misfit(kernel: NDArray[np.float64], shape: Shape) -> float:

@@ -4,9 +4,11 @@ Both measures return the kernel of least squares, not yet regularised, and how p
 frequencies is known (`Measured`). The planes are high-pass filtered first: slow changes of light
 between the photos say nothing about the blur.
 
-- `cross_spectrum`: Welch's average over Hann-windowed blocks,
-  ``H = sum conj(S) B / (sum |S|**2 - n)``, with the power n of the sharp photo's noise taken off,
-  which otherwise biases H low.
+- `cross_spectrum`: Welch's averages over Hann-windowed blocks, ``sum conj(S) B`` and ``sum |S|**2``
+  less the power of the sharp photo's noise, which otherwise biases the kernel low. Both are
+  turned into correlations, freed of the window, and solved for a kernel of the wanted size (Wiener
+  and Hopf). The plain quotient of the two spectra was off by 1.5 % on a ring of 27 px,
+  this by 0.7 %, least squares by 0.04 % (one photo, 8 bit).
 - `least_squares`: ``min_k sum_x w(x) (F b - F s * k)(x)**2`` over the pixels whose whole
   neighbourhood lies inside the photo and is not clipped: the border is exact, so nothing makes a
   cross along the axes.
@@ -18,6 +20,7 @@ References: Welch 1967 (IEEE Trans. Audio Electroacoust. 15:70); Joshi, Szeliski
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,28 +90,37 @@ def least_squares(
     problem = _Problem(sharp, blurred, weight, size, shift, noise)
     m = grid_size(size)
     symbol = problem.symbol(m)
+    kernel = _solve(problem.right_side(), problem.normal, symbol)
+    left, seen = problem.powers(kernel, m)
+    return Measured(kernel, symbol / left * _heard(left, seen), problem.pixels)
+
+
+def _solve(
+    left: NDArray[np.float64],
+    normal: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    symbol: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Conjugate gradients on the normal equations, preconditioned by the spectrum `symbol`."""
     ridge = 1e-5 * float(np.median(symbol))
-    floor = np.maximum(symbol, 1e-4 * float(np.median(symbol))) + ridge
-    kernel = np.zeros((size, size))
-    left = problem.right_side()  # minus the gradient at 0
-    direction = _filter(left, 1 / floor)
+    gain = 1 / (np.maximum(symbol, 10 * ridge) + ridge)
+    kernel = np.zeros_like(left)
+    direction = _filter(left, gain)
     norm = float(np.sum(left * direction))
     for _ in range(_STEPS):
-        bent = problem.normal(direction) + ridge * direction
+        bent = normal(direction) + ridge * direction
         curvature = float(np.sum(direction * bent))
         if curvature <= 0:  # noise taken off beyond what the photo holds: stay where we are
             break
         step = norm / curvature
         kernel += step * direction
-        left -= step * bent
+        left = left - step * bent
         if np.abs(step * direction).max() < _CONVERGED * np.abs(kernel).max():
             break
-        ahead = _filter(left, 1 / floor)
+        ahead = _filter(left, gain)
         new = float(np.sum(left * ahead))
         direction = ahead + new / norm * direction
         norm = new
-    left, seen = problem.powers(kernel, m)
-    return Measured(kernel, symbol / left * _heard(left, seen), problem.pixels)
+    return kernel
 
 
 class _Problem:
@@ -172,7 +184,7 @@ class _Problem:
     def powers(
         self, kernel: NDArray[np.float64], m: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Power a pixel of the weighted residual (radially averaged) and of the blurred plane.
+        """Power a pixel of the weighted residual (its radial mean at least) and of the blur.
 
         Both on the rfft2 grid of m x m.
         """
@@ -183,7 +195,7 @@ class _Problem:
             for plane in (left, self.target)
         )
         fy, fx = np.fft.fftfreq(m)[:, None], np.fft.rfftfreq(m)[None]
-        smooth = _radial_mean(residual, fy * fy + fx * fx, bins=32)
+        smooth = np.maximum(_radial_mean(residual, fy * fy + fx * fx, bins=32), residual)
         return np.maximum(smooth, 1e-3 * float(smooth.mean()) + 1e-30), seen
 
     def _gather(self, plane: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -240,13 +252,28 @@ def cross_spectrum(
     taken = np.minimum(
         noise * total * float(np.sum(window.astype(np.float64) ** 2)), _TRUST * level
     )
-    clean = np.maximum(power - taken, 0.1 * power) + 1e-5 * float(np.median(power))
-    ratio = cross * turn / clean
-    half = size // 2
-    lags = irfft2(ratio, (side, side))
-    place = np.ix_(np.arange(-half, half + 1), np.arange(-half, half + 1))
-    kernel = lags[place].astype(np.float64)
+    clean = np.maximum(power - taken, 0.1 * power)
+    high2 = rho2 / (rho2 + _PASS**2)
+    # Windows see lag d only by their overlap with themselves: both correlations are divided by it.
+    seen = irfft2(np.abs(rfft2(window)).astype(np.complex128) ** 2, (side, side))
+    seen = np.maximum(seen / seen[0, 0], 0.05)
+    own = irfft2(np.asarray(clean * high2, np.complex128), (side, side)) / seen
+    between = irfft2(np.asarray(cross * turn * high2, np.complex128), (side, side)) / seen
     m = grid_size(size)
+    half = size // 2
+    place = np.ix_(np.arange(-half, half + 1), np.arange(-half, half + 1))
+    ring = good_size(2 * size)
+    index = np.fft.fftfreq(ring, 1 / ring).astype(int)
+    near = np.abs(index) < size
+    toeplitz = np.fft.rfft2(own[np.ix_(index, index)] * near[:, None] * near)
+
+    def normal(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
+        spread = np.fft.irfft2(np.fft.rfft2(kernel, s=(ring, ring)) * toeplitz, s=(ring, ring))
+        return np.asarray(spread[:size, :size])
+
+    kernel = _solve(
+        between[place].astype(np.float64), normal, regrid(clean * high2, (side, side), m)
+    )
     # What this kernel, cut to its size, leaves of the blurred blocks (with few blocks, the plain
     # coherence would promise too much).
     plane = np.zeros((side, side))
@@ -255,7 +282,7 @@ def cross_spectrum(
     left = target - 2 * (np.conj(found) * cross).real + np.abs(found) ** 2 * power
     left = np.maximum(left, 1e-6 * target)
     pixels = float(sharp.size) * total / max(sum(shares), 1e-30)
-    left = _radial_mean(left, rho2)
+    left = np.maximum(_radial_mean(left, rho2), left)
     # Independent looks at each frequency: pixels of the photo by pixels of the kernel's grid.
     believable = clean / np.maximum(left, 1e-30) * _heard(left, target)
     precision = regrid(believable, (side, side), m) * pixels

@@ -92,64 +92,67 @@ class Shape:
 
 def first_shape(measured: Measured) -> Shape:
     """Fit a disk, and a ring where a disk explains too little: enough to tell centre and size."""
-    grid = _Grid(measured)
-    disk = _fit(grid, _disk(grid))
+    points = _Points(measured)
+    disk = _fit(points, _disk(points))
     if disk.explained > 0.99:
         return disk
-    return min(disk, _fit(grid, _ring(grid, 0.75)), key=lambda one: one.cost)
+    return min(disk, _fit(points, _ring(points, 0.75)), key=lambda one: one.cost)
 
 
 def fit_shape(measured: Measured) -> Shape:
     """Fit every family to a measured kernel and return the likeliest."""
-    grid = _Grid(measured)
-    disk = _fit(grid, _disk(grid))
+    points = _Points(measured)
+    disk = _fit(points, _disk(points))
     assert isinstance(disk.psf, Disk)
     sigma = math.hypot(disk.psf.diameter / 4, disk.psf.softness)
-    candidates = [disk, _fit(grid, _Family(("sigma",), Gaussian, (sigma,), (0.05,), (grid.size,)))]
-    candidates += [_fit(grid, _ring(grid, hole)) for hole in (0.4, 0.75, 0.95)]
-    candidates.append(_fit(grid, _thin_ring(grid)))
+    candidates = [
+        disk,
+        _fit(points, _Family(("sigma",), Gaussian, (sigma,), (0.05,), (points.size,))),
+    ]
+    candidates += [_fit(points, _ring(points, hole)) for hole in (0.4, 0.75, 0.95)]
+    candidates.append(_fit(points, _thin_ring(points)))
     if disk.psf.diameter > 4:
-        candidates += [_fit(grid, family) for family in _polygons(grid, disk.psf)]
+        candidates += [_fit(points, family) for family in _polygons(points, disk.psf)]
     # Misfit beyond the noise makes all differences of chi-square less telling, alike for all.
-    scale = max(1.0, min(one.cost for one in candidates) / grid.freedom)
-    weight = math.log(grid.freedom)
+    scale = max(1.0, min(one.cost for one in candidates) / points.freedom)
+    weight = math.log(points.freedom)
     return min(candidates, key=lambda one: one.cost / scale + len(one.errors) * weight)
 
 
-def _disk(grid: _Grid) -> _Family:
-    start = _scan(grid, Disk)
+def _disk(points: _Points) -> _Family:
+    start = _scan(points, Disk)
     return _Family(
         ("diameter", "softness"),
         lambda d, s: Disk(d, softness=s),
         (start, 0.6),
         (0.3, 0.0),
-        (2.0 * grid.size, grid.size),
+        (2.0 * points.size, points.size),
     )
 
 
-def _ring(grid: _Grid, hole: float) -> _Family:
-    start = _scan(grid, lambda d: Ring(d, hole=hole, softness=0.05 * d))
+def _ring(points: _Points, hole: float) -> _Family:
+    start = _scan(points, lambda d: Ring(d, hole=hole, softness=0.05 * d))
     return _Family(
         ("diameter", "hole", "softness"),
         lambda d, h, s: Ring(d, hole=h, softness=s),
         (start, hole, 0.05 * start),
         (0.3, 0.0, 0.0),
-        (2.0 * grid.size, 1.0, grid.size),
+        (2.0 * points.size, 1.0, points.size),
     )
 
 
-def _thin_ring(grid: _Grid) -> _Family:
-    start = _scan(grid, lambda d: Ring(d, hole=1, softness=0.05 * d))
+def _thin_ring(points: _Points) -> _Family:
+    start = _scan(points, lambda d: Ring(d, hole=1, softness=0.05 * d))
     return _Family(
         ("diameter", "softness"),
         lambda d, s: Ring(d, hole=1, softness=s),
         (start, 0.05 * start),
         (0.3, 0.0),
-        (2.0 * grid.size, grid.size),
+        (2.0 * points.size, points.size),
     )
 
 
-def _polygons(grid: _Grid, disk: Disk) -> list[_Family]:
+def _polygons(points: _Points, disk: Disk) -> list[_Family]:
     """List the two likeliest numbers of blades, each from its best rotation."""
     trials = []
     soft = max(0.3, disk.softness / 2)
@@ -157,7 +160,7 @@ def _polygons(grid: _Grid, disk: Disk) -> list[_Family]:
         for part in range(6):
             turn = part / 6 * 360 / blades
             psf = Polygon(disk.diameter, blades=blades, rotation=turn, softness=soft)
-            trials.append((grid.cost(grid.model(psf, (0.0, 0.0))), blades, turn))
+            trials.append((points.cost(points.model(psf, (0.0, 0.0))), blades, turn))
     trials.sort()
     families: dict[int, _Family] = {}
     for _, blades, turn in trials:
@@ -168,7 +171,7 @@ def _polygons(grid: _Grid, disk: Disk) -> list[_Family]:
             lambda d, r, s, blades=blades: Polygon(d, blades=blades, rotation=r, softness=s),
             (disk.diameter, turn, soft),
             (0.3, -360.0, 0.0),
-            (2.0 * grid.size, 360.0, grid.size),
+            (2.0 * points.size, 360.0, points.size),
         )
         if len(families) == 2:
             break
@@ -176,7 +179,7 @@ def _polygons(grid: _Grid, disk: Disk) -> list[_Family]:
 
 
 class _Grid:
-    """Where models are compared with the measurement: every second frequency of its grid."""
+    """The measurement on every second frequency of its grid."""
 
     def __init__(self, measured: Measured) -> None:
         m = measured.precision.shape[0]
@@ -188,31 +191,50 @@ class _Grid:
         self.fy = np.fft.fftfreq(self.side)[:, None]
         self.fx = np.fft.rfftfreq(self.side)[None]
         self.precision = believed(measured)[::2, ::2][:, : self.data.shape[1]]
-        twice = np.full(self.data.shape, 2.0)  # the half-plane left out
-        twice[:, 0] = 1
-        if self.side % 2 == 0:
-            twice[:, -1] = 1
-        self.root = np.sqrt(self.precision * twice) / self.side
-        self.freedom = float(self.size**2)
 
     def spread(self, kernel: NDArray[np.float64]) -> NDArray[np.float64]:
         plane = np.zeros((self.side, self.side))
         plane[self.place] = kernel
         return plane
 
-    def turn(self, shift: tuple[float, float]) -> NDArray[np.complex128]:
-        """Transfer function of a shift (dy, dx), px."""
-        down = np.exp(-2j * np.pi * self.fy * shift[0])
-        return np.asarray(down * np.exp(-2j * np.pi * self.fx * shift[1]))
+    def back(self, spectrum: NDArray[np.complex128]) -> NDArray[np.float64]:
+        plane: NDArray[np.float64] = np.fft.irfft2(spectrum, s=(self.side, self.side))
+        return plane
 
-    def model(self, psf: PSF, shift: tuple[float, float]) -> NDArray[np.complex128]:
-        return np.asarray(psf.transfer(self.fy, self.fx) * self.turn(shift))
+
+class _Points:
+    """The frequencies that models are fitted to: those where H is known at all."""
+
+    def __init__(self, measured: Measured) -> None:
+        grid = _Grid(measured)
+        self.size = float(grid.size)
+        self.freedom = self.size**2
+        twice = np.full(grid.data.shape, 2.0)  # the half-plane left out
+        twice[:, 0] = 1
+        if grid.side % 2 == 0:
+            twice[:, -1] = 1
+        # Known to better than half of H's whole range; all, should that leave next to nothing.
+        known = grid.precision > (2 * self.size / measured.kernel.sum()) ** 2
+        if np.count_nonzero(known) < 64:
+            known[:] = True
+        self.data = grid.data[known]
+        self.root = np.sqrt(grid.precision * twice)[known] / grid.side
+        self.fy = np.broadcast_to(grid.fy, known.shape)[known]
+        self.fx = np.broadcast_to(grid.fx, known.shape)[known]
+
+    def model(self, psf: PSF, shift: tuple[float, float] = (0.0, 0.0)) -> NDArray[np.inexact]:
+        """Transfer function of a shifted PSF."""
+        transfer = psf.transfer(self.fy, self.fx)
+        if not any(shift):
+            return transfer
+        turn = np.exp(-2j * np.pi * (self.fy * shift[0] + self.fx * shift[1]))
+        return np.asarray(transfer * turn)
 
     def gain(self, model: NDArray[np.inexact]) -> float:
         """Scale of the model that fits best."""
-        weight = self.root**2
-        top = float(np.sum(weight * (np.conj(model) * self.data).real))
-        return top / max(float(np.sum(weight * np.abs(model) ** 2)), 1e-30)
+        weighed = self.root**2 * np.conj(model)
+        top = float(np.sum((weighed * self.data).real))
+        return top / max(float(np.sum((weighed * model).real)), 1e-30)
 
     def cost(self, model: NDArray[np.inexact]) -> float:
         left = self.root * np.abs(self.data - self.gain(model) * model)
@@ -227,34 +249,39 @@ def believed(measured: Measured) -> NDArray[np.float64]:
     return np.asarray(1 / (1 / precision + (_SYSTEMATIC * top) ** 2 / size**2))
 
 
-def _scan(grid: _Grid, build: Callable[[float], PSF]) -> float:
+def _scan(points: _Points, build: Callable[[float], PSF]) -> float:
     """Diameter of the best of a row of models."""
-    diameters = np.geomspace(1.0, grid.size * 0.98, 40)
-    costs = [grid.cost(grid.model(build(float(d)), (0.0, 0.0))) for d in diameters]
+    diameters = np.geomspace(1.0, points.size * 0.98, 40)
+    costs = [points.cost(points.model(build(float(d)), (0.0, 0.0))) for d in diameters]
     return float(diameters[int(np.argmin(costs))])
 
 
-def _fit(grid: _Grid, family: _Family) -> Shape:
+def _fit(points: _Points, family: _Family) -> Shape:
     """Least squares over shape and shift; the gain follows in closed form."""
     count = len(family.names)
-    low = np.array([*family.low, -grid.size / 2, -grid.size / 2])
-    high = np.array([*family.high, grid.size / 2, grid.size / 2])
+    low = np.array([*family.low, -points.size / 2, -points.size / 2])
+    high = np.array([*family.high, points.size / 2, points.size / 2])
 
     def error(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        model = grid.model(family.build(*values[:count]), (values[count], values[count + 1]))
-        left = (grid.root * (grid.data - grid.gain(model) * model)).ravel()
+        model = points.model(family.build(*values[:count]), (values[count], values[count + 1]))
+        left = points.root * (points.data - points.gain(model) * model)
         return np.concatenate([left.real, left.imag])
 
     start = np.clip(np.array([*family.start, 0.0, 0.0]), low, high)
     values, cost, normal = _descend(error, start, low, high)
     psf = family.build(*values[:count])
     shift = (float(values[count]), float(values[count + 1]))
-    covariance = np.linalg.pinv(normal) * max(1.0, cost / grid.freedom)
+    covariance = np.linalg.pinv(normal) * max(1.0, cost / points.freedom)
     spread = np.sqrt(np.maximum(np.diag(covariance), 0))
     errors = {name: float(spread[i]) for i, name in enumerate(family.names)}
-    nothing = float(np.sum(np.abs(grid.root * grid.data) ** 2))
+    nothing = float(np.sum(np.abs(points.root * points.data) ** 2))
     return Shape(
-        psf, errors, grid.gain(grid.model(psf, shift)), shift, cost, 1 - cost / max(nothing, 1e-30)
+        psf,
+        errors,
+        points.gain(points.model(psf, shift)),
+        shift,
+        cost,
+        1 - cost / max(nothing, 1e-30),
     )
 
 
@@ -299,9 +326,9 @@ def _descend(
 def regularise(measured: Measured, shape: Shape, *, signed: bool = False) -> NDArray[np.float64]:
     """Most likely kernel given the measurement and its model: centred, sum 1."""
     grid = _Grid(measured)
-    turn = grid.turn((-shape.shift[0], -shape.shift[1]))
-    data = grid.data * turn
-    prior = shape.gain * grid.model(shape.psf, (0.0, 0.0))
+    back = np.exp(2j * np.pi * (grid.fy * shape.shift[0] + grid.fx * shape.shift[1]))
+    data = grid.data * back
+    prior = np.asarray(shape.gain * shape.psf.transfer(grid.fy, grid.fx), np.complex128)
     stiffness = 1 / _deviation(grid, data - prior)
     kernel = _posterior(grid, data, prior, stiffness, signed=signed)
     return np.asarray(kernel / kernel.sum())
@@ -312,7 +339,7 @@ def glimpse(measured: Measured) -> NDArray[np.float64]:
     grid = _Grid(measured)
     stiffness = 1 / _deviation(grid, grid.data)
     damped = grid.data * (grid.precision / (grid.precision + stiffness))
-    return np.asarray(np.fft.irfft2(damped, s=(grid.side, grid.side))[grid.place])
+    return np.asarray(grid.back(damped)[grid.place])
 
 
 def _deviation(grid: _Grid, error: NDArray[np.complex128]) -> float:
@@ -334,16 +361,13 @@ def _posterior(
     signed: bool,
 ) -> NDArray[np.float64]:
     """``min_k |K - data|**2 precision + |K - prior|**2 stiffness``, k >= 0 on its support: ADMM."""
-    shape = (grid.side, grid.side)
     total = grid.precision + stiffness
     pull = grid.precision * data + stiffness * prior
     penalty = float(np.sqrt(np.median(total) * np.quantile(total, 0.02)))
-    kept = grid.spread(np.fft.irfft2(pull / total, s=shape)[grid.place])
-    dual = np.zeros(shape)
+    kept = grid.spread(grid.back(pull / total)[grid.place])
+    dual = np.zeros((grid.side, grid.side))
     for _ in range(_ROUNDS):
-        free = np.fft.irfft2(
-            (pull + penalty * np.fft.rfft2(kept - dual)) / (total + penalty), s=shape
-        )
+        free = grid.back((pull + penalty * np.fft.rfft2(kept - dual)) / (total + penalty))
         free = 1.6 * free - 0.6 * kept
         inner = (free + dual)[grid.place]
         new = grid.spread(inner if signed else np.maximum(inner, 0))

@@ -47,17 +47,23 @@ def find_similarity(
     small, target = _reduced(sharp, factor), _reduced(blurred, factor)
     found = Similarity((shift[0] / factor, shift[1] / factor))
     for fog in _FOGS:
-        found = _descend(gaussian_filter(small, fog), gaussian_filter(target, fog), found)
+        if fog <= min(small.shape) / 24 or fog == _FOGS[-1]:
+            found = _descend(
+                gaussian_filter(small, fog), gaussian_filter(target, fog), found, reach=2 * fog
+            )
     return Similarity(
         (found.shift[0] * factor, found.shift[1] * factor), found.scale, found.rotation
     )
 
 
 def refine_similarity(
-    again: NDArray[np.float32], blurred: NDArray[np.float32], start: Similarity
+    again: NDArray[np.float32], blurred: NDArray[np.float32], start: Similarity, *, reach: float
 ) -> Similarity:
-    """Improve on `start`: `again` is the sharp plane laid by it and blurred as the other one is."""
-    more = _descend(again, blurred, Similarity((0.0, 0.0)), steps=4)
+    """Improve on `start`: `again` is the sharp plane laid by it and blurred as the other one is.
+
+    `reach` is half the side of the kernel that blurred it.
+    """
+    more = _descend(again, blurred, Similarity((0.0, 0.0)), steps=4, lost=start.shift, reach=reach)
     turned = complex(start.shift[1], -start.shift[0])  # x to the right, y up: turns the right way
     turned *= more.scale * complex(math.cos(more.rotation), math.sin(more.rotation))
     return Similarity(
@@ -101,9 +107,15 @@ def _descend(
     source: NDArray[np.float32],
     target: NDArray[np.float32],
     start: Similarity,
+    *,
     steps: int = _STEPS,
+    lost: tuple[float, float] = (0.0, 0.0),
+    reach: float,
 ) -> Similarity:
-    """Gauss-Newton steps; what lies outside the sharp plane takes no part."""
+    """Gauss-Newton steps; what lies outside the sharp plane takes no part.
+
+    `lost` is a shift that `source` went through before, `reach` how far the borders were smeared.
+    """
     found = start
     rows, columns = target.shape
     middle = (np.array(source.shape) - 1) / 2
@@ -112,8 +124,8 @@ def _descend(
     for _ in range(steps):
         moved = warp(source, found, target.shape, order=1)
         margin = [
-            max(8, math.ceil(abs(d)) + n // 16)
-            for d, n in zip(found.shift, (rows, columns), strict=True)
+            math.ceil(abs(d) + abs(e) + reach) + max(8, n // 32)
+            for d, e, n in zip(found.shift, lost, (rows, columns), strict=True)
         ]
         if 2 * margin[0] >= rows - 8 or 2 * margin[1] >= columns - 8:
             return start
