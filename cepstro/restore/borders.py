@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from cepstro.fft import good_size, irfft2, rfft2
 
 Plane = NDArray[np.float32]
+_SMALL = 0.3  # share of the frame up to which bands are solved: they converge more slowly
 Gain = Callable[[tuple[int, int]], Plane]  # shape of a frame -> A at its frequencies (rfft2 layout)
 
 
@@ -109,17 +110,19 @@ def fill_gap(frame: Plane, size: tuple[int, int], gain: Gain, *, depth: int, ste
     """Fill the gap around a picture of `size` in the corner of its frame, in place.
 
     Where bands of `depth` px along the seams are cheaper than the whole frame, only they are
-    solved: one along the horizontal seam, with the corners, and one along the vertical seam.
+    solved: one along the horizontal seam, with the corners, and one along the vertical seam, by
+    a step less, as a large photo's rim is a small part of it.
     """
     (height, width), (rows, columns) = frame.shape, size
-    band = good_size(2 * depth + 2 * (height - rows)), good_size(2 * depth + 2 * (width - columns))
-    if band[0] * width + band[1] * height > 0.7 * height * width:
+    # Beyond the gap a band holds another one, that joins its own two ends.
+    band = tuple(good_size(2 * depth + 2 * gap) for gap in (height - rows, width - columns))
+    if band[0] * width + band[1] * height > _SMALL * height * width:
         unseen = np.ones(frame.shape, bool)
         unseen[:rows, :columns] = False
-        fill(frame, unseen, gain(frame.shape), steps=steps)
+        fill(frame, unseen, gain((height, width)), steps=steps)
         return
-    _fill_seam(frame, size, gain, 0, depth, band[0], steps)
-    _fill_seam(frame, size, gain, 1, depth, band[1], steps)
+    _fill_seam(frame, size, gain, 0, depth, band[0], steps - 1)
+    _fill_seam(frame, size, gain, 1, depth, band[1], steps - 1)
 
 
 def _fill_seam(
