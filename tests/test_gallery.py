@@ -39,8 +39,8 @@ def test_every_picture_is_shown_in_the_documentation(path):
 def test_pictures_drawn_again_look_like_the_committed_ones(path):
     from skimage.metrics import structural_similarity
 
-    with Image.open(path) as stored:
-        old = np.asarray(stored.convert("L"))
-    new = np.asarray(Image.open(io.BytesIO(make.make(path.name))).convert("L"))
-    assert new.shape == old.shape
-    assert structural_similarity(old, new) > 0.9
+    with Image.open(path) as old, Image.open(io.BytesIO(make.make(path.name))) as new:
+        assert new.size == old.size
+        # A quarter of the size: what stands where, not each grain of noise or hinted letter.
+        before, after = (np.asarray(picture.convert("L").reduce(4)) for picture in (old, new))
+    assert structural_similarity(before, after) > 0.9
