@@ -8,7 +8,9 @@ own, and the quickest of each is compared, so that other work on the machine tel
 - help: ``cepstro --help`` against ``python -c "import typer"``.
 - analyze: analysing a 24 MP JPEG (decoded pixels at hand) against its decoding by Pillow.
 - wiener: Wiener with a constant on 24 MP RGB against the bare rfft2 + irfft2 of its three planes,
-  padded as the filter pads them, in float32; and the peak memory of the process beyond imports.
+  padded as the filter pads them, in float32.
+
+Peak memory is that of the whole process: Python, the decoded photo (72 MB) and the work.
 """
 
 from __future__ import annotations
@@ -78,15 +80,13 @@ def analyze_ratio() -> dict[str, float]:
         # Made in a process of its own, whose memory does not count here.
         subprocess.run([sys.executable, __file__, "--make", str(path)], check=True)
         decoded = np.asarray(Image.open(path))
-        cepstro.analyze(decoded[:500, :500])  # imports
-        peak = peak_megabytes()
         found = cepstro.analyze(decoded)
-        grown = peak_megabytes() - peak
+        peak = peak_megabytes()
         ours = bare = float("inf")
         for _ in range(5):
             bare = min(bare, fastest(lambda: np.asarray(Image.open(path)), 1))
             ours = min(ours, fastest(lambda: cepstro.analyze(decoded), 1))
-    return {"ours": ours, "bare": bare, "memory": grown, "diameter": found.diameter or 0.0}
+    return {"ours": ours, "bare": bare, "memory": peak, "diameter": found.diameter or 0.0}
 
 
 def wiener_ratio() -> dict[str, float]:
@@ -94,12 +94,12 @@ def wiener_ratio() -> dict[str, float]:
     import numpy as np
 
     import cepstro
-    from cepstro.fft import good_size, irfft2, rfft2
+    from cepstro.fft import irfft2, rfft2
+    from cepstro.restore.borders import frame_shape
 
     pixels = np.random.default_rng(0).integers(0, 256, (ROWS, COLUMNS, 3), np.uint8)
     psf = cepstro.Disk(DIAMETER)
-    reach = 2 * psf.halfwidth
-    shape = (good_size(ROWS + reach), good_size(COLUMNS + reach))
+    shape = frame_shape((ROWS, COLUMNS), psf.halfwidth)
     cepstro.deblur(pixels, psf, nsr=5e-4)
     peak = peak_megabytes()
     plane = np.random.default_rng(0).random(shape, np.float32)
