@@ -263,6 +263,13 @@ def test_report_in_words_tells_warnings_and_the_next_command():
     assert "cepstro deblur 'my photo.jpg' sharp.png" in text
 
 
+def test_report_in_words_says_how_to_sharpen_what_has_no_ring():
+    soft = finding(verdict="gaussian", diameter=None, psf=cepstro.Gaussian(3.25))
+    text = words.report(soft, "photo.jpg")
+    assert "cepstro deblur --psf gaussian:3.25 photo.jpg sharp.png" in text
+    assert "deblur -a DIAMETER" in words.report(finding(verdict="none", psf=None), "photo.jpg")
+
+
 def test_report_in_words_tells_each_colour_that_was_measured():
     red = SimpleNamespace(name="red", diameter=18.9, diameter_error=0.12)
     text = words.report(finding(channels=(red,)), "photo.jpg")

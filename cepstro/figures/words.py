@@ -135,4 +135,7 @@ def _next(analysis: "Analysis", image: str) -> list[str]:
             f"  cepstro deblur {name} sharp.png",
             f"  cepstro analyze {name} --figure why.png",
         ]
+    if analysis.psf is not None:
+        spec = shlex.quote(short(analysis.psf))
+        return ["To sharpen it all the same:", f"  cepstro deblur --psf {spec} {name} sharp.png"]
     return ["If you know the blur's diameter:", f"  cepstro deblur -a DIAMETER {name} sharp.png"]
