@@ -66,3 +66,18 @@ def white_scene(psf, side: int = 1024, *, noise: float = 0.0, seed: int = 0) -> 
 def spectrum_of(plane: np.ndarray, side: int) -> Spectrum:
     """Averaged spectrum of a plane in blocks of a side that share half."""
     return power_spectrum(cut(plane, side))
+
+
+def power_law_scene(
+    side: int, *, slope: float = -2.5, psf=None, noise: float = 0.0, seed: int = 0
+) -> np.ndarray:
+    """A Gaussian scene of unit variance with power rho ** slope, blurred, with white noise."""
+    rng = np.random.default_rng(seed)
+    shape = (side, side)
+    rho = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side))
+    rho[0, 0] = np.inf  # no mean
+    plane = irfft2(rfft2(rng.standard_normal(shape)) * rho ** (slope / 2), shape)
+    plane /= plane.std()
+    if psf is not None:
+        plane = irfft2(rfft2(plane) * psf.otf(shape), shape)
+    return plane + noise * rng.standard_normal(shape)

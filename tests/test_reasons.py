@@ -1,0 +1,47 @@
+"""Reasons are sentences for a person, with the figures that matter."""
+
+import pytest
+
+from cepstro import reasons
+from cepstro.psf import Disk, Motion, Polygon, Ring
+
+SENTENCES = [
+    (reasons.of_defocus(Disk(33.04), 33.04), ("disk", "33.0 px")),
+    (reasons.of_defocus(Ring(24, hole=0.37), 24.0), ("ring", "hole", "37 %", "24.0 px")),
+    (reasons.of_defocus(Polygon(18.26, blades=7), 18.26), ("polygon", "7 sides", "18.3 px")),
+    (reasons.of_motion(Motion(17.34, angle=-40.2)), ("motion", "17.3 px", "-40 degrees")),
+    (reasons.of_gaussian(2.04), ("Gaussian", "2.0 px", "no rings")),
+    (reasons.of_none(0.05, None), ("no rings", "sharp")),
+    (reasons.of_none(0.05, 12.0), ("no rings", "sharp")),
+    (reasons.of_none(0.4, 3.2), ("3.2 px", "-a")),
+    (reasons.of_none(0.4, 12.34), ("12.3 px", "--region", "-a")),
+    (reasons.of_varying_blur(1.0, 0.1)[0], ("depths", "--region")),
+    (reasons.of_large_blur(95.0, 100.0)[0], ("larger part",)),
+]
+
+
+@pytest.mark.parametrize(("sentence", "words"), SENTENCES)
+def test_sentence_says_what_was_found(sentence, words):
+    for word in words:
+        assert word in sentence
+    assert "\n" not in sentence
+    assert not sentence.endswith(".")
+    assert sentence[0].islower() or sentence[0].isdigit()
+    assert "None" not in sentence
+    assert "nan" not in sentence
+
+
+def test_article_of_a_disk_is_not_that_of_a_ring():
+    assert "ring with" not in reasons.of_defocus(Disk(8), 8.0)
+    assert "a disk" in reasons.of_defocus(Disk(8), 8.0)
+
+
+def test_varying_blur_is_told_only_where_far_rings_lose_against_near_ones():
+    assert reasons.of_varying_blur(0.4, 0.6) == []
+    assert reasons.of_varying_blur(0.6, 0.5) == []
+    assert len(reasons.of_varying_blur(2.0, 0.2)) == 1
+
+
+def test_large_blur_is_told_only_near_the_limit():
+    assert reasons.of_large_blur(30.0, 100.0) == []
+    assert len(reasons.of_large_blur(99.0, 100.0)) == 1
