@@ -3,6 +3,7 @@ __version__: str
 from .analysis import Analysis as Analysis
 from .analysis import analyze as analyze
 from .errors import CepstroError as CepstroError
+from .many import batch as batch
 from .pair import estimate_kernel as estimate_kernel
 from .photo import Photo as Photo
 from .photo import read as read

@@ -31,10 +31,12 @@ def pages() -> dict[str, str]:
     from cepstro.cli import app
 
     names = [command.callback.__name__ for command in app.registered_commands]
+    for group in app.registered_groups:
+        parts = [command.callback.__name__ for command in group.typer_instance.registered_commands]
+        names += [group.name, *(f"{group.name} {part}" for part in parts)]
     texts = {}
     for name in ["", *names]:
-        arguments = [name, "--help"] if name else ["--help"]
-        done = CliRunner().invoke(app, arguments, prog_name="cepstro")
+        done = CliRunner().invoke(app, [*name.split(), "--help"], prog_name="cepstro")
         texts[f"cepstro {name}".strip()] = done.stdout.strip()
     return texts
 

@@ -44,7 +44,7 @@ PATH = [
     "synthesis",
     "pair",
     "tiles",
-    "batch",
+    "many",
     "figures",
     "cli",
 ]
@@ -63,6 +63,7 @@ PUBLIC = {
     "Polygon",
     "Ring",
     "analyze",
+    "batch",
     "blur",
     "deblur",
     "estimate_kernel",

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from cepstro.cli import options as opt
+from cepstro.cli.batch import app as batch
+from cepstro.cli.given import check_fits, nsr_given, psf_given
 from cepstro.cli.guard import Guarded
 from cepstro.cli.progress import Progress
 from cepstro.errors import NoDefocusError
 
 NO_DEFOCUS = NoDefocusError.exit_code
-SMALL = 256  # px; pictures below may be narrower than the blur laid on them
 
 app = typer.Typer(
     name="cepstro",
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(batch, name="batch")
 
 
 def main() -> None:
@@ -128,28 +130,9 @@ def deblur(
     kind: opt.Type = opt.BlurType.defocus,
     rotation: opt.Rotation = None,
     psf: opt.PsfSpec = None,
-    nsr: Annotated[
-        float | None,
-        typer.Option(
-            "-n",
-            "--nsr",
-            parser=opt.not_negative,
-            metavar="NSR",
-            help="Noise-to-signal constant of the Wiener filter: larger is smoother, smaller "
-            "sharper and noisier. Chosen for the photo when not given.",
-        ),
-    ] = None,
-    snr: Annotated[
-        float | None,
-        typer.Option("--snr", parser=opt.positive, metavar="SNR", help="The same as -n 1/SNR."),
-    ] = None,
-    method: Annotated[
-        opt.Method | None,
-        typer.Option(
-            "--method",
-            help="wiener is quickest, best is slowest; without it the best quick picture.",
-        ),
-    ] = None,
+    nsr: opt.Nsr = None,
+    snr: opt.Snr = None,
+    method: opt.MethodOption = None,
     noise: Annotated[
         float | None,
         typer.Option(
@@ -182,8 +165,8 @@ def deblur(
     from cepstro.cli import files
     from cepstro.figures import words
 
-    given = _psf_given(amount, kind, rotation, psf)
-    constant = _constant(nsr, snr)
+    given = psf_given(amount, kind, rotation, psf)
+    constant = nsr_given(nsr, snr)
     files.check_outputs(psf_out, photo=out, inputs=(image,), overwrite=overwrite)
     photo = _read(image, page, max_pixels)
     error = 0.0
@@ -198,7 +181,7 @@ def deblur(
         given, error = result.psf, result.diameter_error or 0.0
     elif region is not None:
         raise typer.BadParameter("--region is for measuring; it does nothing beside -a and --psf")
-    _check_fits(given, photo)
+    check_fits(given, photo)
     with Progress("deblurring") as progress:
         sharp = work(
             photo,
@@ -264,7 +247,7 @@ def blur(
     from cepstro import write
     from cepstro.cli import files
 
-    given = _psf_given(amount, kind, rotation, psf)
+    given = psf_given(amount, kind, rotation, psf)
     if like is not None and given is not None:
         raise typer.BadParameter("--like measures the blur: leave out -a and --psf")
     if like is None and given is None:
@@ -278,7 +261,7 @@ def blur(
         if like is None:
             from cepstro import blur as lay
 
-            _check_fits(given, photo)
+            check_fits(given, photo)
             soft = lay(photo, given, progress=progress)
         else:
             from cepstro import match
@@ -460,47 +443,3 @@ def _analyze(photo: Any, *, region: tuple[int, int, int, int] | None, **keywords
             )
     with Progress("analysing") as progress:
         return work(photo, region=region, progress=progress, **keywords)
-
-
-def _constant(nsr: float | None, snr: float | None) -> float | None:
-    if nsr is not None and snr is not None:
-        raise typer.BadParameter("-n and --snr say the same thing: give one of them")
-    return 1 / snr if snr is not None else nsr
-
-
-def _psf_given(
-    amount: float | None, kind: opt.BlurType, rotation: float | None, spec: str | None
-) -> Any:
-    """Make the PSF that -a, -t, -r or --psf name; None when none of them was given."""
-    from cepstro.psf import Disk, Motion
-
-    motion = kind is opt.BlurType.motion
-    if spec is not None:
-        if amount is not None or motion or rotation is not None:
-            raise typer.BadParameter("--psf says it all: leave out -a, -t and -r")
-        from cepstro.psf import parse_psf
-
-        try:
-            return parse_psf(spec)
-        except ValueError as error:
-            raise typer.BadParameter(f"--psf: {error}") from None
-    if rotation is not None and not motion:
-        raise typer.BadParameter("-r turns a movement (-t motion); a defocus disk is round")
-    if amount is None:
-        if motion:
-            raise typer.BadParameter("-t motion needs the movement's length: -a PX")
-        return None
-    try:
-        return Motion(amount, angle=rotation or 0.0) if motion else Disk(amount)
-    except ValueError as error:
-        raise typer.BadParameter(f"-a: {error}") from None
-
-
-def _check_fits(psf: Any, photo: Any) -> None:
-    """Refuse a blur wider than the photo: nothing could be seen through it, or for hours."""
-    rows, columns = photo.shape[:2]
-    if 2 * psf.halfwidth - 2 > max(rows, columns, SMALL):
-        raise typer.BadParameter(
-            f"the blur, {2 * psf.halfwidth + 1} px across, is wider than the photo of "
-            f"{columns} x {rows} px"
-        )

@@ -133,6 +133,28 @@ PsfSpec = Annotated[
         "or a file made by --psf-out.",
     ),
 ]
+Nsr = Annotated[
+    float | None,
+    typer.Option(
+        "-n",
+        "--nsr",
+        parser=not_negative,
+        metavar="NSR",
+        help="Noise-to-signal constant of the Wiener filter: larger is smoother, smaller "
+        "sharper and noisier. Chosen for the photo when not given.",
+    ),
+]
+Snr = Annotated[
+    float | None,
+    typer.Option("--snr", parser=positive, metavar="SNR", help="The same as -n 1/SNR."),
+]
+MethodOption = Annotated[
+    Method | None,
+    typer.Option(
+        "--method",
+        help="wiener is quickest, best is slowest; without it the best quick picture.",
+    ),
+]
 Region = Annotated[
     tuple | None,  # type: ignore[type-arg]
     typer.Option(

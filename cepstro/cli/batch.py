@@ -1,0 +1,216 @@
+"""``cepstro batch``: the same work on many photos, with a table of results."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from cepstro.cli import options as opt
+from cepstro.cli.given import nsr_given, psf_given
+from cepstro.cli.guard import complain
+from cepstro.cli.progress import Line
+
+app = typer.Typer(cls=TyperGroup, rich_markup_mode=None, no_args_is_help=True)
+
+
+def shard(text: str) -> tuple[int, int]:
+    """Read ``I/N``."""
+    try:
+        part, parts = (int(number) for number in text.split("/"))
+    except ValueError:
+        raise typer.BadParameter(f"must be I/N, such as 1/8, got {text}") from None
+    if not 1 <= part <= parts:
+        raise typer.BadParameter(f"I must be 1 to N, got {text}")
+    return part, parts
+
+
+Photos = Annotated[
+    list[Path],
+    typer.Argument(metavar="PHOTOS", help="Photos, and folders to search for photos."),
+]
+Out = Annotated[
+    Path,
+    typer.Option("--out", metavar="DIR", help="Folder for the tables and the pictures made."),
+]
+Name = Annotated[
+    str,
+    typer.Option(
+        "--name",
+        metavar="PATTERN",
+        help="Names of the pictures made, from the photo's {stem} and {ending}.",
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        min=1,
+        metavar="N",
+        help="Processes, each with one photo in memory; default the cores.",
+    ),
+]
+Shard = Annotated[
+    tuple | None,  # type: ignore[type-arg]
+    typer.Option(
+        "--shard",
+        parser=shard,
+        metavar="I/N",
+        help="Only every N-th photo from the I-th on, for array jobs.",
+    ),
+]
+
+
+@app.callback()
+def batch() -> None:
+    """Analyse, deblur or blur many photos.
+
+    Started again after a stop, of whatever kind, it goes on where it was: photos that are done and
+    intact are not done again. DIR gets results.csv and results.jsonl, a row for each photo.
+
+    \b
+    Examples:
+      cepstro batch analyze holiday/ --out results
+      cepstro batch deblur holiday/ --out sharp --name '{stem}-sharp.png'
+
+    Exit status: 0 all done, 1 some failed (one line for each), 2 wrong usage.
+    """
+
+
+@app.command()
+def analyze(
+    photos: Photos,
+    out: Out,
+    jobs: Jobs = None,
+    shard: Shard = None,
+    max_pixels: opt.MaxPixels = None,
+) -> None:
+    """Measure the blur of many photos.
+
+    \b
+    Examples:
+      cepstro batch analyze holiday/ more/*.jpg --out results
+      cepstro batch analyze holiday/ --out results --shard 3/8
+    """
+    _run("analyze", photos, out, jobs=jobs, shard=shard, max_pixels=max_pixels)
+
+
+@app.command()
+def deblur(
+    photos: Photos,
+    out: Out,
+    amount: opt.Amount = None,
+    kind: opt.Type = opt.BlurType.defocus,
+    rotation: opt.Rotation = None,
+    psf: opt.PsfSpec = None,
+    nsr: opt.Nsr = None,
+    snr: opt.Snr = None,
+    method: opt.MethodOption = None,
+    name: Name = "{stem}{ending}",
+    quality: opt.Quality = None,
+    jobs: Jobs = None,
+    shard: Shard = None,
+    max_pixels: opt.MaxPixels = None,
+) -> None:
+    """Undo the blur of many photos. Without -a and --psf each is measured first.
+
+    Photos that show no defocus are left out, and the table says so.
+
+    \b
+    Examples:
+      cepstro batch deblur holiday/ --out sharp
+      cepstro batch deblur -a 12 --name '{stem}-sharp.png' holiday/ --out sharp
+    """
+    _run(
+        "deblur",
+        photos,
+        out,
+        psf=psf_given(amount, kind, rotation, psf),
+        nsr=nsr_given(nsr, snr),
+        method=method.value if method else None,
+        name=name,
+        quality=quality,
+        jobs=jobs,
+        shard=shard,
+        max_pixels=max_pixels,
+    )
+
+
+@app.command()
+def blur(
+    photos: Photos,
+    out: Out,
+    amount: opt.Amount = None,
+    kind: opt.Type = opt.BlurType.defocus,
+    rotation: opt.Rotation = None,
+    psf: opt.PsfSpec = None,
+    name: Name = "{stem}{ending}",
+    quality: opt.Quality = None,
+    jobs: Jobs = None,
+    shard: Shard = None,
+    max_pixels: opt.MaxPixels = None,
+) -> None:
+    """Lay the same blur on many pictures.
+
+    \b
+    Examples:
+      cepstro batch blur -a 12.5 holiday/ --out soft
+    """
+    given = psf_given(amount, kind, rotation, psf)
+    if given is None:
+        raise typer.BadParameter("say which blur: -a DIAMETER or --psf SPEC")
+    _run(
+        "blur",
+        photos,
+        out,
+        psf=given,
+        name=name,
+        quality=quality,
+        jobs=jobs,
+        shard=shard,
+        max_pixels=max_pixels,
+    )
+
+
+def _run(task: Any, photos: list[Path], out: Path, **settings: Any) -> None:
+    """Do the work with a line on the terminal that counts, and leave with the right status."""
+    from cepstro.many import Batch
+    from cepstro.many import batch as work
+
+    settings["shard"] = settings["shard"] or (1, 1)
+    start = time.monotonic()
+    with Line() as line:
+
+        def tell(so_far: Batch, row: dict[str, Any]) -> None:
+            if row["status"] == "failed":
+                line.clear()
+                complain(f"{row['input']}: {row['error']}")
+            line.show(f"{_counts(so_far)}; {_left(so_far, time.monotonic() - start)}")
+
+        try:
+            done = work(task, photos, out, progress=tell, **settings)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+    typer.echo(f"{_counts(done)}; see {done.tables[0]}")
+    if done.failed:
+        raise typer.Exit(1)
+
+
+def _counts(batch: Any) -> str:
+    parts = [f"{batch.done} of {batch.total} photos"]
+    if batch.kept:
+        parts.append(f"{batch.kept} done before")
+    parts += [f"{count} {verdict}" for verdict, count in sorted(batch.verdicts.items())]
+    if batch.failed:
+        parts.append(f"{batch.failed} failed")
+    return ", ".join(parts)
+
+
+def _left(batch: Any, seconds: float) -> str:
+    """Time left, from the photos that this run has done itself."""
+    fresh = batch.done - batch.kept
+    if not fresh:
+        return "..."
+    left = round((batch.total - batch.done) * seconds / fresh)
+    return f"{left // 3600}:{left // 60 % 60:02}:{left % 60:02} left"

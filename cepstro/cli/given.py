@@ -1,0 +1,54 @@
+"""What options of several commands say together: the PSF, the Wiener constant."""
+
+from typing import Any
+
+import typer
+
+from cepstro.cli import options as opt
+
+SMALL = 256  # px; pictures below may be narrower than the blur laid on them
+
+
+def nsr_given(nsr: float | None, snr: float | None) -> float | None:
+    """Constant that -n or --snr name; None when neither was given."""
+    if nsr is not None and snr is not None:
+        raise typer.BadParameter("-n and --snr say the same thing: give one of them")
+    return 1 / snr if snr is not None else nsr
+
+
+def psf_given(
+    amount: float | None, kind: opt.BlurType, rotation: float | None, spec: str | None
+) -> Any:
+    """Make the PSF that -a, -t, -r or --psf name; None when none of them was given."""
+    from cepstro.psf import Disk, Motion
+
+    motion = kind is opt.BlurType.motion
+    if spec is not None:
+        if amount is not None or motion or rotation is not None:
+            raise typer.BadParameter("--psf says it all: leave out -a, -t and -r")
+        from cepstro.psf import parse_psf
+
+        try:
+            return parse_psf(spec)
+        except ValueError as error:
+            raise typer.BadParameter(f"--psf: {error}") from None
+    if rotation is not None and not motion:
+        raise typer.BadParameter("-r turns a movement (-t motion); a defocus disk is round")
+    if amount is None:
+        if motion:
+            raise typer.BadParameter("-t motion needs the movement's length: -a PX")
+        return None
+    try:
+        return Motion(amount, angle=rotation or 0.0) if motion else Disk(amount)
+    except ValueError as error:
+        raise typer.BadParameter(f"-a: {error}") from None
+
+
+def check_fits(psf: Any, photo: Any) -> None:
+    """Refuse a blur wider than the photo: nothing could be seen through it, or for hours."""
+    rows, columns = photo.shape[:2]
+    if 2 * psf.halfwidth - 2 > max(rows, columns, SMALL):
+        raise typer.BadParameter(
+            f"the blur, {2 * psf.halfwidth + 1} px across, is wider than the photo of "
+            f"{columns} x {rows} px"
+        )

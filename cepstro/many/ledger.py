@@ -1,0 +1,91 @@
+"""What is done, written down as it happens, and the tables at the end.
+
+The notes are lines of JSON, appended one a photo to a file in the folder ``.cepstro`` below the
+results; a line that a crash tore is no JSON and is passed over. A note counts only for the settings
+and the version that it was made with. Tables are built at the end and put in place whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from cepstro.errors import WriteError
+from cepstro.many.task import Record, Settings
+from cepstro.photo import safe_name
+from cepstro.photo.saving import save
+
+FOLDER = ".cepstro"
+COLUMNS = (
+    "input", "status", "output", "error", "width", "height", "verdict", "diameter",
+    "diameter_error", "confidence", "model", "psf", "nsr", "noise", "reason", "sha256",
+)  # fmt: skip
+
+
+def known(out: Path, settings: Settings) -> dict[str, str]:
+    """Read the notes made with these settings: the photo's key to its record, still as JSON."""
+    digest = settings.digest()
+    found = {}
+    for path in sorted((out / FOLDER).glob("journal*.jsonl")):
+        with path.open("rb") as lines:
+            for text in lines:
+                try:
+                    note = json.loads(text)
+                    if note["settings"] == digest:
+                        found[note["key"]] = json.dumps(note["record"])
+                except (ValueError, KeyError, TypeError):
+                    continue  # torn by a crash, or not ours
+    return found
+
+
+class Journal:
+    """The notes of one run (one shard), open for appending; used as a context manager."""
+
+    def __init__(self, out: Path, settings: Settings, shard: tuple[int, int]) -> None:
+        self._digest = settings.digest()
+        path = out / FOLDER / f"journal{_part(shard)}.jsonl"
+        try:
+            path.parent.mkdir(exist_ok=True)
+            self._file = path.open("ab")
+        except OSError as error:
+            raise WriteError(f"{safe_name(path)} cannot be written: {error.strerror}") from error
+        if self._file.tell() > 0:
+            self._file.write(b"\n")  # ends a line that a crash may have torn
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, key: str, record: Record) -> None:
+        """Note that a photo is done."""
+        note = {"settings": self._digest, "key": key, "record": record}
+        self._file.write(json.dumps(note).encode() + b"\n")
+        self._file.flush()
+
+
+def line(row: dict[str, Any]) -> str:
+    """One row as JSON, on one line."""
+    return json.dumps(row, allow_nan=False)
+
+
+def write_tables(out: Path, rows: list[str], shard: tuple[int, int]) -> tuple[Path, Path]:
+    """Write the rows (JSON each) as ``results.csv`` and ``results.jsonl``."""
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for row in rows:
+        values = json.loads(row)
+        table.writerow([values.get(column) for column in COLUMNS])
+    names = tuple(out / f"results{_part(shard)}{ending}" for ending in (".csv", ".jsonl"))
+    save(names[0], text.getvalue().encode("utf-8", "surrogateescape"))
+    save(names[1], "".join(row + "\n" for row in rows).encode())
+    return names[0], names[1]
+
+
+def _part(shard: tuple[int, int]) -> str:
+    return "" if shard[1] == 1 else f"-{shard[0]}-of-{shard[1]}"

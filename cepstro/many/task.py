@@ -1,0 +1,151 @@
+"""What is done to one photo, in whichever process: the result is plain data, errors included."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cepstro.errors import CepstroError, UnsuitableImageError
+from cepstro.many.places import Item
+from cepstro.photo import read, safe_name, write
+from cepstro.photo.saving import first_line
+from cepstro.photo.writing import kind_of
+from cepstro.psf import PSF, psf_to_dict
+from cepstro.restore import METHODS
+
+Record = dict[str, Any]  # what the notes keep of a photo; "row" is its row in the tables
+_SMALL = 256  # px; pictures below may be narrower than their blur
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `batch` was asked to do with each photo, checked."""
+
+    task: str
+    psf: PSF | None = None
+    nsr: float | None = None
+    method: str | None = None
+    quality: int | None = None
+    max_pixels: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.task not in ("analyze", "deblur", "blur"):
+            raise ValueError(f'task must be "analyze", "deblur" or "blur", got {self.task!r}')
+        if self.psf is not None and not isinstance(self.psf, PSF):
+            raise TypeError(f"psf must be a PSF, got {self.psf!r:.60}")
+        if self.task == "blur" and self.psf is None:
+            raise ValueError("psf is needed: the blur to lay on the photos")
+        if self.task == "analyze" and self.psf is not None:
+            raise ValueError("psf goes with deblur and blur; analyze measures it")
+        if self.method is not None and self.method not in METHODS:
+            raise ValueError(f"method must be one of {', '.join(METHODS)}, got {self.method!r}")
+        if self.task != "deblur" and (self.nsr is not None or self.method is not None):
+            raise ValueError("nsr and method go with deblur")
+
+    def digest(self) -> str:
+        """Hash of all that the result hangs on but the photo: settings and version."""
+        from cepstro import __version__
+
+        psf = None if self.psf is None else psf_to_dict(self.psf)
+        said = [__version__, self.task, psf, self.nsr, self.method, self.quality, self.max_pixels]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def perform(settings: Settings, item: Item, note: str | None) -> tuple[Record, bool]:
+    """Work on one photo, unless a note (a record as JSON) says so and nothing has changed since.
+
+    Returns the record, and whether it is the one from before.
+    """
+    row: dict[str, Any] = {
+        "input": str(item.source),
+        "status": "failed",
+        "output": None,
+        "error": None,
+    }
+    record: Record = {"row": row}
+    try:
+        found = item.source.stat()
+        record |= {"size": found.st_size, "mtime_ns": found.st_mtime_ns}
+        record["sha256"] = _hash(item.source) if item.source.is_file() else None
+        before: Record | None = None if note is None else json.loads(note)
+        if before is not None and _intact(before, record, item.target):
+            before["row"]["input"] = str(item.source)
+            if before["row"]["output"] is not None:
+                before["row"]["output"] = str(item.target)
+            return before, True
+        row["sha256"] = record["sha256"]
+        row |= _work(settings, item)
+        if row["output"] is not None:
+            record["output_sha256"] = _hash(Path(row["output"]))
+    except Exception as error:  # one bad photo must not end the work on the others
+        row["error"] = _sentence(error)
+    return record, False
+
+
+def failure(item: Item, why: str) -> Record:
+    """Return the record of a photo whose process ended without a word."""
+    row = {"input": str(item.source), "status": "failed", "output": None, "error": why}
+    return {"row": row}
+
+
+def _work(settings: Settings, item: Item) -> dict[str, Any]:
+    """Analyse, deblur or blur; the rest of the photo's row."""
+    from cepstro.analysis import analyze
+    from cepstro.restore import deblur
+    from cepstro.synthesis import blur
+
+    if item.target is not None:
+        kind_of(item.target)
+    photo = read(item.source, max_pixels=settings.max_pixels)
+    height, width = photo.shape[:2]
+    row: dict[str, Any] = {"status": "done", "width": width, "height": height}
+    psf, error = settings.psf, 0.0
+    if psf is None:
+        found = analyze(photo)
+        row |= found.to_dict()
+        psf, error = found.psf, found.diameter_error or 0.0
+        if settings.task == "analyze":
+            return row
+        if psf is None or found.verdict not in ("defocus", "motion"):
+            return row | {"status": "no defocus"}
+    else:
+        row["psf"] = str(psf)
+        if 2 * psf.halfwidth - 2 > max(height, width, _SMALL):
+            raise UnsuitableImageError(
+                f"the blur, {2 * psf.halfwidth + 1} px across, is wider than the photo of "
+                f"{width} x {height} px"
+            )
+    if settings.task == "blur":
+        made = blur(photo, psf)
+    else:
+        made = deblur(photo, psf, nsr=settings.nsr, method=settings.method, diameter_error=error)
+    assert item.target is not None
+    write(item.target, made, quality=settings.quality)
+    return row | {"output": str(item.target)}
+
+
+def _intact(before: Record, now: Record, target: Path | None) -> bool:
+    """Whether photo and picture are what they were when the record was made."""
+    if any(before.get(word) != now[word] for word in ("size", "mtime_ns", "sha256")):
+        return False
+    if before["row"]["output"] is None:
+        return True
+    return target is not None and target.is_file() and _hash(target) == before.get("output_sha256")
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, (CepstroError, ValueError)):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "not enough memory for this picture: crop or reduce it, or use fewer --jobs"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{safe_name(error.filename or '')}: {error.strerror}"
+    return f"something went wrong inside cepstro ({type(error).__name__}: {first_line(error)})"
