@@ -17,6 +17,7 @@ from cepstro.fft import one_thread, threads
 
 _STEP = 8
 _SIDE = 768  # px of an area at least: below, halos cost more than the cache saves
+_MOST = 2400  # and at most: above, two of them at a time need gigabytes
 
 Slices = tuple[slice, slice]
 
@@ -32,8 +33,8 @@ class Area:
 
 def areas(size: tuple[int, int], halfwidth: int, *, side: int | None = None) -> list[Area]:
     """Cut a picture of `size` into areas for a PSF of `halfwidth`; `side` px each or fewer."""
-    halo = -(-(3 * halfwidth + 24) // _STEP) * _STEP
-    side = max(_SIDE, 12 * halo) if side is None else side
+    halo = -(-(6 * halfwidth + 16) // _STEP) * _STEP
+    side = min(max(_SIDE, 12 * halo), _MOST) if side is None else side
     return [_area(y, x) for y in _cuts(size[0], side, halo) for x in _cuts(size[1], side, halo)]
 
 

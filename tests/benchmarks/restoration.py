@@ -5,8 +5,8 @@
 Crops of sharp photos (the half that nothing was tuned on) are blurred in linear light by a disk
 without wrapping round, given noise on their encoded values and rounded to 8 bit; grey, so that
 every peer can take part. PSNR (dB) and SSIM are taken on encoded values, over the whole frame and
-over the interior one diameter in. A peer gets the kernel, both light and encoded values, and a grid of
-constants or counts, **and the best of them for each photo with the truth at hand**; ours get the
+over the interior one diameter in. A peer gets the kernel, both light and encoded values, a grid
+of constants or counts, **and the best of them for each photo with the truth at hand**; ours get the
 PSF and nothing else, and in the row "blind" not even that. Time is processor time over that of one
 rfft2 and irfft2 of the frame in the same run; memory is the peak that Python's allocator sees, per
 px of the photo. Tables go to results/restoration.md and .json. Needs the extra `bench`.
