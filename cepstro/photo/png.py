@@ -44,9 +44,13 @@ def decode(data: bytes, *, limit: Limit) -> Photo:
     chunks = _chunks(data)
     if chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
         raise ReadError("it has no header")
-    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[0][1])
+    width, height, depth, colour, packing, filters, interlaced = struct.unpack(
+        ">IIBBBBB", chunks[0][1]
+    )
     if depth not in _DEPTHS.get(colour, ()):
         raise ReadError(f"its header says colour type {colour} with {depth} bits, which is no PNG")
+    if packing or filters or interlaced > 1:
+        raise ReadError("its header asks for a packing that PNG does not know")
     limit.check(
         width,
         height,

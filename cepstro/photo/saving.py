@@ -11,7 +11,9 @@ import contextlib
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from cepstro.errors import WriteError
 
@@ -99,25 +101,35 @@ def save(out: Path, data: bytes | bytearray | memoryview) -> None:
     WriteError
         If the disk is full or the system refuses.
     """
+    with placing(out) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def placing(out: Path) -> Iterator[BinaryIO]:
+    """Open a file that takes the name `out` when all is written; after an error nothing is there.
+
+    Raises
+    ------
+    WriteError
+        If the disk is full or the system refuses.
+    """
     hidden = out.parent / f".cepstro-{secrets.token_hex(8)}.tmp"
     try:
         mode = stat.S_IMODE(out.stat().st_mode) if out.exists() else None
         fd = _nameless(out.parent)
         named = fd is None
         if fd is None:
-            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+            flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0)
             fd = os.open(hidden, flags, 0o666)
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(fd, view) :]
+        with os.fdopen(fd, "w+b") as file:
+            yield file
+            file.flush()
             if mode is not None and hasattr(os, "fchmod"):
                 os.fchmod(fd, mode)
             os.fsync(fd)
             if not named:
                 _give_name(fd, hidden)
-        finally:
-            os.close(fd)
         hidden.replace(out)
         _sync_folder(out.parent)
     except OSError as error:
@@ -132,7 +144,7 @@ def _nameless(folder: Path) -> int | None:
     if not hasattr(os, "O_TMPFILE") or not Path("/proc/self/fd").is_dir():
         return None
     try:
-        return os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666)
+        return os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o666)
     except OSError:
         return None
 
