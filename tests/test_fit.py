@@ -76,7 +76,7 @@ def test_best_of_several_starts_is_taken():
 @pytest.mark.parametrize(
     ("psf", "family", "true"),
     [(Disk(13.7), disk_family(), (13.7,)), (Ring(20, hole=0.5), ring_family(), (20, 0.5))],
-    ids=str,
+    ids=["disk", "ring"],
 )
 def test_error_bar_covers_what_independent_noise_does(psf, family, true):
     away = []
