@@ -69,10 +69,10 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, way, monkey
     cp.write(out, GREY)
     before = out.read_bytes()
 
-    def full(fd, data):
+    def full(fd):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "write", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(WriteError, match=r"a\.png cannot be written: no space left on device"):
         cp.write(out, 255 - GREY)
     monkeypatch.undo()
@@ -104,16 +104,12 @@ def test_kill_9_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
         pytest.skip("no nameless files on this file system")
     code = (
         "import os, sys, time, numpy as np, cepstro.photo as cp\n"
-        "whole = os.write\n"
-        "def slow(fd, data):\n"
-        "    done = whole(fd, data[:1000]); print('writing', flush=True); time.sleep(0.02)\n"
-        "    return done\n"
-        "os.write = slow\n"
+        "def slow(fd): print('written, not yet named', flush=True); time.sleep(60)\n"
+        "os.fsync = slow\n"
         "cp.write(sys.argv[1], np.random.default_rng(0).random((300, 300)))\n"
     )
     child = subprocess.Popen([sys.executable, "-c", code, out], stdout=subprocess.PIPE)
-    for _ in range(5):  # some blocks are on the disk
-        child.stdout.readline()
+    assert child.stdout.readline()
     child.send_signal(signal.SIGKILL)
     child.wait()
     child.stdout.close()
