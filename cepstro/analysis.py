@@ -38,7 +38,7 @@ __all__ = ["Analysis", "ChannelBlur", "RadialSpectrum", "Verdict", "analyze"]
 
 LARGEST_BLOCK = 1024  # px; blocks of the first look
 LARGEST_FINE_BLOCK = 2048  # px; blocks of the last fit
-_MOST_PIXELS = 12 * LARGEST_BLOCK**2  # read of a large photo
+_MOST_PIXELS = 8 * LARGEST_BLOCK**2  # read of a large photo
 _SMALLEST_PHOTO = 32  # px
 _DARKEST = 1e-12  # power of a flat picture
 _CONVINCING = 0.5  # chance from which on a ring is called defocus
@@ -148,7 +148,7 @@ def analyze(
     view = View(pixels, light)
     first = look = _look_at(view)
     report(0.5)
-    if look.best < _CONVINCING and min(view.shape) > 2 * LARGEST_BLOCK:
+    if look.best < _CONVINCING and min(view.shape) > 1.2 * LARGEST_BLOCK:
         reduced = _look_at(_reduced(view), smallest=LARGEST_BLOCK / 32)
         look = reduced if reduced.best > look.best else look
     motion = None
@@ -211,15 +211,16 @@ def _look_at(view: View, *, smallest: float = 0.0) -> Look:
         raise UnsuitableImageError("the picture is flat: it shows nothing that could be blurred")
     data = polar_spectrum(spectrum)
     cepstrum = power_cepstrum(spectrum)
-    profile = radial_profile(cepstrum)
-    found = trials(data, profile, largest=min(view.shape) / 4)
+    # Blocks show diameters up to a quarter of their side; larger ones are looked for reduced.
+    profile = radial_profile(cepstrum, longest=int(0.35 * side))
+    found = trials(data, profile, largest=side / 4)
     found = sorted((trial for trial in found if trial.diameter > smallest), key=chance)
     return Look(view, spectrum, data, cepstrum, profile, found[::-1])
 
 
 def _reduced(view: View) -> View:
     """Reduce the photo by block means of its light, its shorter side to about the largest block."""
-    scale = min(view.shape) // LARGEST_BLOCK
+    scale = -(-min(view.shape) // LARGEST_BLOCK)
     height, width = (length // scale * scale for length in view.shape)
     small = np.empty((height // scale, width // scale), np.float32)
     band = max(1, LARGEST_BLOCK // scale) * scale

@@ -10,6 +10,7 @@ by eye; `scan` and `fit` do better.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,7 @@ def ring_candidates(
     return [Candidate(_vertex(profile, int(index)), float(depth[index])) for index in best]
 
 
+@lru_cache(maxsize=4)
 def ring_depth(profile: Profile) -> NDArray[np.float64]:
     """How far the profile lies below its surroundings, in standard errors, at each quefrency."""
     # Samples of a real cepstrum come in equal pairs: half of them are independent.

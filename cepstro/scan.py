@@ -27,7 +27,7 @@ HOLES = (0.0, 0.35, 0.55, 0.75, 1.0)
 _FLOOR = 0.003  # what fills the zeros of a template, relative
 WIDE, INNER = (0.35, 4.7, 3), (0.7, 3.7, 4)  # band in units of 1 / diameter, size of the trend
 _HIGHEST = 0.7  # cycles/px
-_STEP = 0.02  # of the logarithm of the diameter: a tenth of a ring's width at the fifth ring
+_STEP = 0.025  # of the logarithm of the diameter: an eighth of a ring's width at the fifth ring
 _PER_RING = 24  # frequencies kept for each ring of the template
 
 
