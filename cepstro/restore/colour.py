@@ -30,6 +30,7 @@ Tell = Callable[[float], None]
 _LEAST = 1e-4  # share of clipped pixels below which they are not worth their transforms
 _MOST = 0.2  # share above which the limit is taken for the white of a page, and so for data
 # Steps of total variation, steps of plug-and-play and shifts of its block grid in each.
+_UNMEASURED = sparse.Scale(0.0, 0.0)
 _ALL = slice(None), slice(None)
 _BEST = 30, 12, 16
 _QUICK = 8, 5, 8
@@ -168,7 +169,7 @@ class Plan:
     mean: np.float32
     clipped: bool  # whether clipped pixels are unknown; else the limit is the white of a page
     slope: float = 0.0  # mean square of d light / d encoded
-    gradient: float = 0.0  # mean gradient of the Wiener estimate
+    scale: sparse.Scale = _UNMEASURED
 
 
 def _plan(job: Job, psf: PSF, plane: Plane, mask: NDArray[np.bool_]) -> Plan:
@@ -177,8 +178,8 @@ def _plan(job: Job, psf: PSF, plane: Plane, mask: NDArray[np.bool_]) -> Plan:
     mean = _remove_mean(plane)
     known = None if job.noise is None else job.noise * square**0.5
     fitted = fit(plane, psf, noise=known, clipped=mask)
-    gradient = sparse.mean_gradient(plane, psf, fitted)
-    return Plan(psf, fitted, mean, _LEAST < mask.mean() < _MOST, square, gradient)
+    scale = sparse.measure(plane, psf, fitted)
+    return Plan(psf, fitted, mean, _LEAST < mask.mean() < _MOST, square, scale)
 
 
 def _rest_plan(psf: PSF, plane: Plane, mask: NDArray[np.bool_]) -> Plan:
@@ -203,13 +204,13 @@ def _strong(job: Job, plan: Plan, plane: Plane, mask: NDArray[np.bool_], tell: T
     if job.method == "lucy":
         out = seen.picture(lucy.restore(seen, mean, tell=tell))
     elif job.method == "sparse":
-        start = sparse.restore(seen, local, plan.gradient, steps=_SPARSE, tell=tell)
+        start = sparse.restore(seen, local, plan.scale, steps=_SPARSE, tell=tell)
         out = seen.picture(start)
     else:
         first, steps, grids = _BEST if job.method == "best" else _QUICK
         if unknown is not None:
             first = max(first, _LIGHTS)
-        start = sparse.restore(seen, local, plan.gradient, steps=first, tell=lambda f: tell(f / 3))
+        start = sparse.restore(seen, local, plan.scale, steps=first, tell=lambda f: tell(f / 3))
         out = plug_and_play.restore(
             seen, local, start, mean, steps=steps, grids=grids, tell=lambda f: tell((1 + 2 * f) / 3)
         )

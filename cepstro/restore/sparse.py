@@ -4,13 +4,16 @@
 
 (Rudin, Osher & Fatemi 1992; Almeida & Figueiredo 2013), b being the mean gradient of the Wiener
 estimate, and the penalty scaled place by place as the noise is. The unseen pixels are asked anew at
-every other step. Hyper-Laplacian gradients of exponent 2/3 (Krishnan & Fergus 2009, the better of 8
-settings) were 0.1 to 0.4 dB behind on 6 photos in 5 conditions, 0.3 ahead in none.
+every other step. Hyper-Laplacian gradients of exponent 2/3 (Krishnan & Fergus 2009, best of 6)
+were 0.1 to 0.4 dB behind on 6 photos in four conditions and 0.3 ahead in one (16 px, noise 2.55),
+where a smaller lambda has since gained more. The best lambda falls with noise and diameter, hence
+lambda = 0.5 (band edge x contrast / noise), within bounds: 0.1 to 1 dB over a fixed one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,15 +24,24 @@ from cepstro.restore.borders import Plane
 from cepstro.restore.observation import Observation, observe
 from cepstro.restore.prior import Prior
 
-_WEIGHT = 0.5  # lambda; 0.25 and 1 lose 0.1 to 1 dB
+_LEAST, _MOST = 0.04, 0.5  # bounds of lambda
+_FACTOR = 0.5  # lambda over (band edge x contrast / noise): 0.12 and 1 lose 0.1 to 1 dB
 _CROP = 192  # px: side of the crops that tell the mean gradient
 _STIFFNESS = 0.3  # threshold of the shrinkage: b / stiffness
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What is measured on a whole plane: its mean gradient b and the weight lambda."""
+
+    gradient: float
+    weight: float
 
 
 def restore(
     seen: Observation,
     local: Plane,
-    gradient: float,
+    scale: Scale,
     *,
     steps: int,
     tell: Callable[[float], None],
@@ -42,11 +54,12 @@ def restore(
     laplacian = 4 * (np.sin(np.pi * fy) ** 2 + np.sin(np.pi * fx) ** 2)
     data = rfft2(seen.frame)
     x = irfft2(data * seen.filter, shape, overwrite=True)
+    gradient = scale.gradient
     if gradient == 0:
         return np.asarray(x, np.float32)
     sigma = seen.prior.level()
     limit = np.float32(gradient / _STIFFNESS) * local
-    penalty = np.float32(_WEIGHT * sigma**2 * _STIFFNESS / gradient**2)
+    penalty = np.float32(scale.weight * sigma**2 * _STIFFNESS / gradient**2)
     divisor = seen.power + penalty * laplacian * seen.doubt
     divisor[0, 0] = max(divisor[0, 0], 1e-12)
     conjugate /= divisor
@@ -74,7 +87,14 @@ def restore(
     return np.asarray(x, np.float32)
 
 
-def mean_gradient(plane: Plane, psf: PSF, prior: Prior) -> float:
+def measure(plane: Plane, psf: PSF, prior: Prior) -> Scale:
+    """Measure a whole blurred plane (its mean removed) before its areas are restored."""
+    contrast = float(plane.std(dtype=np.float64))
+    weight = float(np.clip(_FACTOR * prior.edge * contrast / prior.level(), _LEAST, _MOST))
+    return Scale(_mean_gradient(plane, psf, prior), weight)
+
+
+def _mean_gradient(plane: Plane, psf: PSF, prior: Prior) -> float:
     """Mean gradient of a blurred plane's Wiener estimate, from crops spread over it."""
     side = max(_CROP, 8 * psf.halfwidth)
     crops = spread_blocks(plane, side, 9) if min(plane.shape) > side else [plane]

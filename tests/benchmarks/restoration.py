@@ -38,7 +38,7 @@ from cepstro.restore import METHODS, prior
 
 DIAMETERS = (4, 8, 16, 33)
 NOISES = (0.5, 2.55, 7.65)
-SIZE = (320, 448)
+SIZE = (256, 384)
 RESULTS = Path(__file__).parent / "results"
 Restore = Callable[[np.ndarray], np.ndarray]  # encoded 0..1 in and out
 
@@ -311,7 +311,7 @@ def main(arguments: list[str] | None = None) -> dict:
     parser.add_argument(
         "--quick", action="store_true", help="2 photos, 4 conditions; saves nothing"
     )
-    parser.add_argument("--photos", type=int, default=10)
+    parser.add_argument("--photos", type=int, default=5)
     options = parser.parse_args(arguments)
     names = report_names()[: 2 if options.quick else options.photos]
     if not names:
