@@ -16,6 +16,7 @@ from pathlib import Path
 
 import example
 import numpy as np
+import tables
 from matplotlib.figure import Figure
 from PIL import Image
 from skimage import data
@@ -210,7 +211,10 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "noise.png": draw_noise,
     "methods.jpg": draw_methods,
     "analysis.jpg": draw_analysis,
+    "accuracy.png": tables.draw_accuracy,
 }
+# Plots of benchmark results, which change when the benchmark is run again.
+MEASURED = {"accuracy.png"}
 
 
 def make(name: str) -> bytes:

@@ -43,4 +43,5 @@ def test_pictures_drawn_again_look_like_the_committed_ones(path):
         assert new.size == old.size
         # A quarter of the size: what stands where, not each grain of noise or hinted letter.
         before, after = (np.asarray(picture.convert("L").reduce(4)) for picture in (old, new))
-    assert structural_similarity(before, after) > 0.9
+    # Plots of results keep their axes and words; their points move with each run.
+    assert structural_similarity(before, after) > (0.75 if path.name in make.MEASURED else 0.9)
