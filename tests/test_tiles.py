@@ -1,0 +1,130 @@
+"""Pictures in blocks: the same as in one piece, whatever the blocks, the file and the PSF."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+
+import cepstro
+from cepstro import tiles
+from cepstro.errors import ReadError, WriteError
+
+
+def scene(height: int, width: int, *channels: int) -> np.ndarray:
+    """A blurred, noisy picture in 16 bit, of walks with steps."""
+    rng = np.random.default_rng(8)
+    walk = rng.standard_normal((height, width, *channels)).cumsum(0).cumsum(1)
+    light = 0.5 + 0.35 * np.sin(walk / 40)
+    soft = cepstro.blur(light, cepstro.Disk(9), light="linear")
+    noisy = soft + 0.002 * rng.standard_normal(soft.shape)
+    return np.rint(65535 * np.clip(noisy, 0, 1)).astype(np.uint16)
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(tiles, "_TILE", 64)
+    monkeypatch.setattr(tiles, "_CORE", 128)
+
+
+def steps(a: np.ndarray, b: np.ndarray, rim: int = 0) -> float:
+    """Largest difference away from the border, in 1/255 of the range."""
+    top = np.iinfo(a.dtype).max if a.dtype.kind == "u" else 1
+    difference = np.abs(a.astype(float) - b) / top * 255
+    return float(difference[rim : a.shape[0] - rim, rim : a.shape[1] - rim].max())
+
+
+@pytest.mark.parametrize("nsr", [None, 1e-2])
+def test_no_seams_away_from_the_border(tmp_path, nsr):
+    blurred = scene(600, 700)
+    tifffile.imwrite(tmp_path / "in.tif", blurred, tile=(128, 128), compression="zlib")
+    tiles.deblur_file(tmp_path / "in.tif", tmp_path / "out.tif", cepstro.Disk(9), nsr=nsr)
+    whole = cepstro.deblur(blurred, cepstro.Disk(9), nsr=nsr, method="wiener")
+    made = tifffile.imread(tmp_path / "out.tif")
+    assert made.dtype == blurred.dtype
+    assert steps(made, whole, 160) < 1
+    assert steps(made, blurred, 160) > 10  # deblurred it was
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"tile": (80, 48), "compression": "lzw", "predictor": 2},
+        {"rowsperstrip": 7, "bigtiff": True},
+        {"rowsperstrip": 500, "byteorder": ">"},
+    ],
+)
+def test_blur_in_blocks_is_the_blur_whatever_the_form_of_the_file(tmp_path, form):
+    clean = scene(301, 270, 3)
+    tifffile.imwrite(tmp_path / "in.tif", clean, photometric="rgb", **form)
+    tiles.blur_file(tmp_path / "in.tif", tmp_path / "out.tif", cepstro.Motion(11, angle=30))
+    whole = cepstro.blur(clean, cepstro.Motion(11, angle=30))
+    made = cepstro.read(tmp_path / "out.tif")
+    assert steps(made.pixels, whole, 16) < 0.25
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        assert file.pages[0].is_tiled
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_small_pictures_alpha_and_other_depths(tmp_path, dtype):
+    picture = scene(90, 60, 4)
+    picture[..., 3] = 65535
+    picture = (picture >> 8).astype(dtype) if dtype == "uint8" else (picture / 65535).astype(dtype)
+    tifffile.imwrite(tmp_path / "in.tif", picture, photometric="rgb", extrasamples=["unassalpha"])
+    seen: list[float] = []
+    tiles.deblur_file(
+        tmp_path / "in.tif", tmp_path / "out.tif", cepstro.Disk(5), nsr=1e-2, progress=seen.append
+    )
+    whole = cepstro.deblur(picture, cepstro.Disk(5), nsr=1e-2)
+    made = tifffile.imread(tmp_path / "out.tif")
+    assert made.dtype == picture.dtype
+    assert steps(made, whole) <= 1.01
+    assert (made[..., 3] == picture[..., 3]).all()
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
+
+
+def test_stopped_work_leaves_nothing(tmp_path):
+    tifffile.imwrite(tmp_path / "in.tif", scene(300, 300))
+
+    def stop(part: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tiles.blur_file(tmp_path / "in.tif", tmp_path / "out.tif", cepstro.Disk(5), progress=stop)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.tif"]
+
+
+def test_what_is_not_worked_on_is_refused_in_one_sentence(tmp_path):
+    ok, odd = tmp_path / "ok.tif", tmp_path / "odd.tif"
+    tifffile.imwrite(ok, scene(90, 60))
+    tifffile.imwrite(odd, np.zeros((60, 60), np.int32))
+    with pytest.raises(ReadError, match="8 or 16 bit or float32"):
+        tiles.blur_file(odd, tmp_path / "out.tif", cepstro.Disk(5))
+    tifffile.imwrite(
+        odd, np.zeros((3, 60, 60), np.uint8), photometric="rgb", planarconfig="separate"
+    )
+    with pytest.raises(ReadError, match="channels side by side"):
+        tiles.blur_file(odd, tmp_path / "out.tif", cepstro.Disk(5))
+    odd.write_bytes(b"no TIFF")
+    with pytest.raises(ReadError, match=r"odd\.tif cannot be read as TIFF"):
+        tiles.blur_file(odd, tmp_path / "out.tif", cepstro.Disk(5))
+    with pytest.raises(WriteError, match=r"must end in \.tif"):
+        tiles.blur_file(ok, tmp_path / "out.png", cepstro.Disk(5))
+    with pytest.raises(WriteError, match="is the input itself"):
+        tiles.blur_file(ok, ok, cepstro.Disk(5))
+    with pytest.raises(ValueError, match="nsr must be >= 0"):
+        tiles.deblur_file(ok, tmp_path / "out.tif", cepstro.Disk(5), nsr=-1.0)
+
+
+def test_damaged_tile_is_an_error_and_no_picture(tmp_path):
+    path = tmp_path / "in.tif"
+    tifffile.imwrite(path, scene(300, 300), tile=(64, 64), compression="zlib")
+    with tifffile.TiffFile(path) as file:
+        at = file.pages[0].dataoffsets[7]
+    data = bytearray(path.read_bytes())
+    data[at : at + 40] = bytes(40)
+    path.write_bytes(data)
+    with pytest.raises(ReadError, match="it is broken"):
+        tiles.blur_file(path, tmp_path / "out.tif", cepstro.Disk(5))
+    assert not (tmp_path / "out.tif").exists()
