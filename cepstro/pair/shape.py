@@ -5,27 +5,29 @@ each frequency as weight; disk, ring, polygon and Gaussian compete by their chi-
 parameters. What the measurement leaves open is then filled from the best model instead of from
 nothing: ``min_k |K - K_measured|**2 * precision + |k - model|**2 / t``, where the variance t of the
 true deviations from the model is the most likely one (empirical Bayes): a kernel that no model
-describes keeps its own form. Light is not negative, and so is the kernel, unless the photos
-refuse it.
+describes keeps its own form. Light is not negative, nor is the kernel, unless the photos refuse
+that: the hard edge of an ideal disk rings within the band of the pixels (synthetic blur only).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cepstro.pair.measure import Measured
-from cepstro.psf import PSF, Disk, Gaussian, Polygon, Ring
+from cepstro.psf import PSF, Disk, Gaussian, Kernel, Polygon, Ring, scaled
+from cepstro.psf.grids import sampled_kernel
 
 _BLADES = (5, 6, 7, 8, 9)
 _SYSTEMATIC = 0.002  # of H: what no number of pixels averages away (JPEG, registration)
 _DESCENTS = 40  # steps of a model's fit at most
 _NUDGE = 1e-4  # px or degrees: step of its numerical derivatives
 _ROUNDS = 300  # of the constrained solution at most
+_REFUSED = 0.4  # chi-square a pixel that light without negative values may cost
 _LOOKS = 30.0  # pixels' worth of precision a frequency is believed at most, likewise
 
 
@@ -69,7 +71,7 @@ class _Family:
     """A model by its parameters: how to build it, where to start, and its bounds."""
 
     names: tuple[str, ...]
-    build: Callable[..., PSF]
+    build: Callable[..., PSF | _Raster]
     start: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
@@ -79,7 +81,9 @@ class _Family:
 class Shape:
     """A fitted model: the PSF, its errors, gain and shift.
 
-    `explained` is the part of the measurement's chi-square that the model accounts for, 0..1.
+    `explained` is the part of the measurement's chi-square that the model accounts for, 0..1;
+    `expected` is what the kernel is completed by: the PSF, or the PSF averaged over pixels where
+    that fits better (blur made by a rasterised kernel).
     """
 
     psf: PSF
@@ -88,6 +92,17 @@ class Shape:
     shift: tuple[float, float]
     cost: float
     explained: float
+    expected: PSF | _Raster
+
+
+@dataclass(frozen=True, slots=True)
+class _Raster:
+    """A PSF averaged over square pixels, as kernels drawn by area are."""
+
+    psf: PSF
+
+    def transfer(self, fy: NDArray[np.floating], fx: NDArray[np.floating]) -> NDArray[np.inexact]:
+        return np.asarray(self.psf.transfer(fy, fx) * np.sinc(fy) * np.sinc(fx))
 
 
 def first_shape(measured: Measured) -> Shape:
@@ -116,7 +131,33 @@ def fit_shape(measured: Measured) -> Shape:
     # Misfit beyond the noise makes all differences of chi-square less telling, alike for all.
     scale = max(1.0, min(one.cost for one in candidates) / points.freedom)
     weight = math.log(points.freedom)
-    return min(candidates, key=lambda one: one.cost / scale + len(one.errors) * weight)
+    best = min(candidates, key=lambda one: one.cost / scale + len(one.errors) * weight)
+    raster = _fit(points, _rastered(best.psf, tuple(best.errors), points))
+    if raster.cost / scale < best.cost / scale - weight:
+        return replace(best, expected=_drawn(raster.psf, int(points.size)), gain=raster.gain)
+    return best
+
+
+def _drawn(psf: PSF, size: int) -> Kernel:
+    """Draw a PSF by area, as rasterised kernels are: averages over pixels, 9 x 9 points each."""
+    fine = 9
+    plane = sampled_kernel(scaled(psf, fine).transfer, size * fine // 2)
+    return Kernel(plane.reshape(size, fine, size, fine).mean(axis=(1, 3)))
+
+
+def _rastered(psf: PSF, names: tuple[str, ...], points: _Points) -> _Family:
+    """Build the same model averaged over pixels."""
+
+    def build(*values: float) -> _Raster:
+        return _Raster(replace(psf, **dict(zip(names, values, strict=True))))  # type: ignore[type-var]
+
+    return _Family(
+        names,
+        build,
+        tuple(float(getattr(psf, name)) for name in names),
+        tuple({"softness": 0.0, "hole": 0.0, "rotation": -720.0}.get(name, 0.05) for name in names),
+        tuple({"hole": 1.0, "rotation": 720.0}.get(name, 2 * points.size) for name in names),
+    )
 
 
 def _disk(points: _Points) -> _Family:
@@ -225,7 +266,9 @@ class _Points:
         self.fy = np.broadcast_to(grid.fy, known.shape).ravel()[chosen]
         self.fx = np.broadcast_to(grid.fx, known.shape).ravel()[chosen]
 
-    def model(self, psf: PSF, shift: tuple[float, float] = (0.0, 0.0)) -> NDArray[np.inexact]:
+    def model(
+        self, psf: PSF | _Raster, shift: tuple[float, float] = (0.0, 0.0)
+    ) -> NDArray[np.inexact]:
         """Transfer function of a shifted PSF."""
         transfer = psf.transfer(self.fy, self.fx)
         if not any(shift):
@@ -279,12 +322,13 @@ def _fit(points: _Points, family: _Family) -> Shape:
     errors = {name: float(spread[i]) for i, name in enumerate(family.names)}
     nothing = float(np.sum(np.abs(points.root * points.data) ** 2))
     return Shape(
-        psf,
-        errors,
-        points.gain(points.model(psf, shift)),
-        shift,
-        cost,
-        1 - cost / max(nothing, 1e-30),
+        psf=psf.psf if isinstance(psf, _Raster) else psf,
+        errors=errors,
+        gain=points.gain(points.model(psf, shift)),
+        shift=shift,
+        cost=cost,
+        explained=1 - cost / max(nothing, 1e-30),
+        expected=psf,
     )
 
 
@@ -326,15 +370,24 @@ def _descend(
     return values, cost, normal
 
 
-def regularise(measured: Measured, shape: Shape, *, signed: bool = False) -> NDArray[np.float64]:
+def regularise(measured: Measured, shape: Shape) -> NDArray[np.float64]:
     """Most likely kernel given the measurement and its model: centred, sum 1."""
     grid = _Grid(measured)
     back = np.exp(2j * np.pi * (grid.fy * shape.shift[0] + grid.fx * shape.shift[1]))
     data = grid.data * back
-    prior = np.asarray(shape.gain * shape.psf.transfer(grid.fy, grid.fx), np.complex128)
+    prior = np.asarray(shape.gain * shape.expected.transfer(grid.fy, grid.fx), np.complex128)
     stiffness = 1 / _deviation(grid, data - prior)
-    kernel = _posterior(grid, data, prior, stiffness, signed=signed)
+    kernel = _posterior(grid, data, prior, stiffness, signed=False)
+    free = _posterior(grid, data, prior, stiffness, signed=True)
+    if _price(grid, kernel, data) - _price(grid, free, data) > _REFUSED * grid.size**2:
+        kernel = free
     return np.asarray(kernel / kernel.sum())
+
+
+def _price(grid: _Grid, kernel: NDArray[np.float64], data: NDArray[np.complex128]) -> float:
+    """Chi-square of a kernel against the measurement."""
+    error = np.abs(np.fft.rfft2(grid.spread(kernel)) - data) ** 2
+    return float(2 * np.sum(grid.precision * error) / grid.side**2)
 
 
 def glimpse(measured: Measured) -> NDArray[np.float64]:
