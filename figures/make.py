@@ -17,6 +17,7 @@ from pathlib import Path
 import example
 import numpy as np
 import tables
+import thread
 from matplotlib.figure import Figure
 from PIL import Image
 from skimage import data
@@ -203,6 +204,13 @@ def draw_analysis() -> Figure:
     return analysis_figure(blurred, cepstro.analyze(blurred), title="blurry.jpg")
 
 
+def draw_thread() -> Figure:
+    """The question that cepstro began with, in a size that the page can hold."""
+    figure = thread.draw()
+    figure.set_dpi(72)
+    return figure
+
+
 # Pictures with photos in them are JPEG, drawings PNG.
 PICTURES: dict[str, Callable[[], Figure]] = {
     "example.jpg": draw_example,
@@ -211,6 +219,7 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "noise.png": draw_noise,
     "methods.jpg": draw_methods,
     "analysis.jpg": draw_analysis,
+    "thread.png": draw_thread,
     "accuracy.png": tables.draw_accuracy,
 }
 # Plots of benchmark results, which change when the benchmark is run again.
