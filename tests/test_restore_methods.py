@@ -7,6 +7,7 @@ from degrade import blur_valid, record, scene, sharp_names, valid_slices
 from cepstro.light import linear_to_srgb
 from cepstro.psf import Disk, Kernel
 from cepstro.restore import METHODS, deblur
+from cepstro.restore.areas import areas
 from cepstro.restore.borders import fill
 from cepstro.restore.dct import basis, coefficient_variance, denoise, shifts
 from cepstro.restore.prior import fit
@@ -227,3 +228,79 @@ def test_fitted_noise_is_right_on_blurred_photos():
     plane = blur_valid(scene("skimage_astronaut.png", 400, 420)[..., 1], Disk(9))
     noisy = plane + np.random.default_rng(6).normal(0, 0.01, plane.shape)
     assert np.sqrt(fit(noisy, Disk(9)).noise) == pytest.approx(0.01, rel=0.1)
+
+
+@pytest.mark.parametrize("method", ["sparse", "best"])
+def test_larger_nsr_makes_a_smoother_picture(method):
+    blurred, _, psf = example("skimage_astronaut.png", 8, 2.0, (160, 200))
+    rough = [
+        np.abs(np.diff(deblur(blurred, psf, method=method, nsr=k).astype(float), axis=0)).mean()
+        for k in (1e-4, 1e-1)
+    ]
+    assert rough[1] < 0.8 * rough[0]
+
+
+def test_given_noise_overrides_what_is_measured():
+    blurred, truth, psf = example(PHOTOS[0], 8, 2.0)
+    right = psnr(deblur(blurred, psf, noise=2.0 / 255) / 255, truth)
+    wrong = psnr(deblur(blurred, psf, noise=30.0 / 255) / 255, truth)
+    measured = psnr(deblur(blurred, psf) / 255, truth)
+    assert wrong < right - 1
+    assert abs(measured - right) < 0.5
+
+
+def test_default_undoes_a_lopsided_measured_kernel():
+    if "skimage_astronaut.png" not in sharp_names():
+        pytest.skip("shared/data is not here")
+    kernel = np.zeros((11, 11))
+    kernel[2:9, 3] = kernel[8, 3:10] = 1.0
+    photo, psf = scene("skimage_astronaut.png", 200, 240), Kernel(kernel / kernel.sum())
+    truth = linear_to_srgb(photo[valid_slices(photo.shape, psf)])
+    blurred = record(blur_valid(photo, psf), noise=1)
+    assert psnr(deblur(blurred, psf) / 255, truth) > psnr(blurred / 255, truth) + 4
+
+
+def test_default_of_a_turned_picture_is_the_result_turned():
+    blurred, _, psf = example("skimage_astronaut.png", 8, 1.0, (200, 240))
+    straight = deblur(blurred, psf).astype(int)
+    turned = np.rot90(deblur(np.ascontiguousarray(np.rot90(blurred)), psf), -1).astype(int)
+    assert np.abs(turned - straight).mean() < 1.5
+    flipped = deblur(np.ascontiguousarray(blurred[:, ::-1]), psf)[:, ::-1].astype(int)
+    assert np.abs(flipped - straight).mean() < 1.5
+
+
+def test_areas_cover_a_picture_once_and_join_without_seams(monkeypatch):
+    cut = areas((1000, 1700), 8, side=300)
+    covered = np.zeros((1000, 1700), int)
+    for part in cut:
+        covered[part.core] += 1
+        assert all(s.start % 8 == 0 for s in (*part.outer, *part.core))
+        assert covered[part.outer][part.inside].shape == covered[part.core].shape
+    assert (covered == 1).all()
+    blurred, _, psf = example("skimage_astronaut.png", 6, 1.0, (330, 420))
+    whole = deblur(blurred, psf).astype(int)
+    monkeypatch.setattr(
+        "cepstro.restore.colour.areas", lambda size, reach, **_: areas(size, reach, side=150)
+    )
+    tiled = deblur(blurred, psf).astype(int)
+    # Away from the picture's border. A hard threshold may fall the other way here and there.
+    apart = np.abs(tiled - whole)[25:-25, 25:-25]
+    assert apart.mean() < 0.5
+    assert np.quantile(apart, 0.99) <= 4
+    seams = apart[[160 - 26, 160 - 25]]
+    assert seams.mean() < 0.8
+
+
+def test_exception_cancels_work_in_several_areas(monkeypatch):
+    class Stop(Exception):
+        pass
+
+    def stop(fraction):
+        if fraction > 0:
+            raise Stop
+
+    monkeypatch.setattr(
+        "cepstro.restore.colour.areas", lambda size, reach, **_: areas(size, reach, side=64)
+    )
+    with pytest.raises(Stop):
+        deblur(np.random.default_rng(0).random((200, 200, 3)), Disk(5), progress=stop)

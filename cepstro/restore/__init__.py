@@ -45,7 +45,8 @@ def deblur(
         The blur, e.g. ``analyze(image).psf`` or ``Disk(33)``.
     nsr : float, "auto" or None
         Noise-to-signal constant K > 0 of ``conj(H) / (abs(H)**2 + K)``. A number and no `method`
-        means plain Wiener. "auto" and None choose it for the photo.
+        means plain Wiener; with another method it is the ratio at the edge of the band that
+        the blur leaves. "auto" and None choose it for the photo.
     method : "wiener", "lucy", "sparse", "best" or None
         Wiener filter, Richardson-Lucy, total variation, plug-and-play with a cosine-transform
         denoiser; None is "best" with fewer steps, within about 1 s per megapixel.

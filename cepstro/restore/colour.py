@@ -178,6 +178,8 @@ def _plan(job: Job, psf: PSF, plane: Plane, mask: NDArray[np.bool_]) -> Plan:
     mean = _remove_mean(plane)
     known = None if job.noise is None else job.noise * square**0.5
     fitted = fit(plane, psf, noise=known, clipped=mask)
+    if isinstance(job.nsr, (int, float)):
+        fitted = fitted.at(float(job.nsr))
     scale = sparse.measure(plane, psf, fitted)
     return Plan(psf, fitted, mean, _LEAST < mask.mean() < _MOST, square, scale)
 

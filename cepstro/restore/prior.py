@@ -11,7 +11,7 @@ the band in use; that is what counts on JPEG, which empties the high frequencies
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,11 @@ class Prior:
     def edge_nsr(self) -> float:
         """Noise over the scene's power at the edge of the band."""
         return self.noise / self._signal() + self.floor
+
+    def at(self, nsr: float) -> Prior:
+        """Give the same scene the noise that makes `nsr` the ratio at the edge of the band."""
+        noise = max(nsr, 1e-12) * self._signal()
+        return replace(self, noise=noise, floor=0.0)
 
     def _signal(self) -> float:
         return float(np.exp(np.clip(self.log_power - self.slope * np.log(self.edge), -80, 80)))
