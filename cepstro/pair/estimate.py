@@ -247,7 +247,7 @@ def _estimate(
         how = _settle(sharp, blurred, how)
         stretch = how.stretch(sharp.light.shape)
     if stretch > _STRETCH:
-        sharp, shift = _laid(sharp, how, blurred.light.shape), (0.0, 0.0)
+        sharp, shift = _laid(sharp, how, blurred.light.shape, rough=False), (0.0, 0.0)
     else:
         how = Similarity((0.0, 0.0))
     report(0.2)
@@ -303,20 +303,25 @@ def _estimate(
     )
 
 
-def _laid(sharp: _Plane, how: Similarity, shape: tuple[int, ...]) -> _Plane:
-    """Resample the sharp plane onto the blurred one's pixels; what it lacks counts as clipped."""
-    light, encoded, slope = (
-        warp(plane, how, shape, order=order)
-        for plane, order in ((sharp.light, 5), (sharp.encoded, 1), (sharp.slope, 1))
-    )
-    bad = warp(sharp.clipped.astype(np.float32), how, shape, order=1) > 0.01
-    return _Plane(light, bad | ~covered(sharp.light, how, shape), encoded, slope)
+def _laid(sharp: _Plane, how: Similarity, shape: tuple[int, ...], *, rough: bool) -> _Plane:
+    """Resample the sharp plane onto the blurred one's pixels; what it lacks counts as clipped.
+
+    `rough` interpolates linearly and leaves out what only the noise is read from.
+    """
+    light = warp(sharp.light, how, shape, order=1 if rough else 5)
+    bad = ~covered(sharp.light, how, shape)
+    if sharp.clipped.any():
+        bad |= warp(sharp.clipped.astype(np.float32), how, shape, order=1) > 0.01
+    if rough:
+        return _Plane(light, bad, light, light)
+    encoded, slope = (warp(plane, how, shape, order=1) for plane in (sharp.encoded, sharp.slope))
+    return _Plane(light, bad, encoded, slope)
 
 
 def _settle(sharp: _Plane, blurred: _Plane, how: Similarity) -> Similarity:
     """Scale and rotation again, now with the blur between the photos known better and better."""
     for _ in range(4):
-        laid = _laid(sharp, how, blurred.light.shape)
+        laid = _laid(sharp, how, blurred.light.shape, rough=True)
         side = min(_FIRST, min(laid.light.shape) // 4 * 2 - 1)
         weight, _ = _weights(laid, blurred, side)
         measured = cross_spectrum(
@@ -461,7 +466,7 @@ def _levels(
     The last is the part of the blurred photo's detail (coarser than a pixel, finer than the kernel)
     that the kernel explains, 0..1.
     """
-    from scipy.ndimage import gaussian_filter
+    from scipy.ndimage import gaussian_filter, uniform_filter
 
     height, width = sharp.shape
     margin = kernel.shape[0] // 2 + 2
@@ -482,8 +487,8 @@ def _levels(
     used = w > 0
     rms = float(np.sqrt(np.mean(left[used] ** 2)))
     detail, missed = (
-        gaussian_filter(plane, 1.5) - gaussian_filter(plane, kernel.shape[0] / 2)
-        for plane in (seen, left)
+        gaussian_filter(plane, 1.5) - uniform_filter(plane, 2 * kernel.shape[0])
+        for plane in (seen.astype(np.float32), left.astype(np.float32))
     )
     explained = 1 - float(np.sum(w * missed**2)) / max(float(np.sum(w * detail**2)), 1e-30)
     return gain, offset, rms, explained

@@ -124,9 +124,11 @@ def fit_shape(measured: Measured) -> Shape:
         disk,
         _fit(points, _Family(("sigma",), Gaussian, (sigma,), (0.05,), (points.size,))),
     ]
-    candidates += [_fit(points, _ring(points, hole)) for hole in (0.4, 0.75, 0.95)]
-    candidates.append(_fit(points, _thin_ring(points)))
-    if disk.psf.diameter > 4:
+    rings = [_fit(points, _ring(points, hole)) for hole in (0.4, 0.75, 0.95)]
+    rings.append(_fit(points, _thin_ring(points)))
+    candidates += rings
+    # Corners matter where the middle is full.
+    if disk.psf.diameter > 4 and min(ring.cost for ring in rings) > 0.3 * disk.cost:
         candidates += [_fit(points, family) for family in _polygons(points, disk.psf)]
     # Misfit beyond the noise makes all differences of chi-square less telling, alike for all.
     scale = max(1.0, min(one.cost for one in candidates) / points.freedom)
@@ -355,7 +357,8 @@ def _descend(
         normal, pull = slopes @ slopes.T, slopes @ left
         for _ in range(8):
             bent = normal + damping * np.diag(np.diag(normal) + 1e-12 * np.trace(normal))
-            trial = np.clip(values - np.linalg.solve(bent, pull), low, high)
+            # Least squares: a parameter may have no effect at all (the turn of a soft polygon).
+            trial = np.clip(values - np.linalg.lstsq(bent, pull)[0], low, high)
             ahead = error(trial)
             new = float(ahead @ ahead)
             if new < cost:
