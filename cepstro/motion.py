@@ -27,7 +27,9 @@ from cepstro.spectrum import Spectrum
 _SHORTEST = 3.5  # px
 _SPOTS = 8  # candidates from each cepstrum
 _RINGS = 4.6  # zeros along the motion that take part
-_SOME_BINS = 30_000  # are enough to compare candidates
+_SOME_BINS, _FEW_BINS = 30_000, 10_000  # are enough to compare candidates, and short ones
+_SHORT = (4.5, 5.5, 6.5, 8.0, 9.5, 11.0, 13.0)  # px; spots so near the origin hide in the scene's
+_SHORT_TURN = 10.0  # degrees between the directions tried for them
 _ACROSS = 0.35  # cycles/px, the widest v that takes part
 
 
@@ -90,6 +92,7 @@ def find_motion(spectrum: Spectrum, *, longest: float) -> MotionFit | None:
         for length, angle in _spots(cepstrum, longest):
             spots += [(length, angle), (length / 2, angle)]
     spots = [spot for spot in spots if spot[0] >= _SHORTEST]
+    spots += _short(_bins(spectrum, most=_FEW_BINS), longest)
     if not spots:
         return None
     some, bins = _bins(spectrum, most=_SOME_BINS), _bins(spectrum)
@@ -158,6 +161,18 @@ def _spots(cepstrum: NDArray[np.float32], longest: float) -> list[tuple[float, f
         found.append((float(np.hypot(y, x)), float(np.degrees(np.arctan2(-y, x)))))
         score[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] = -np.inf
     return found
+
+
+def _short(bins: _Bins, longest: float) -> list[tuple[float, float]]:
+    """Lengths and angles of the three short motions whose ripples match best."""
+    trials = [
+        (length, angle)
+        for length in _SHORT
+        if length <= longest
+        for angle in np.arange(-90.0, 90.0, _SHORT_TURN)
+    ]
+    strength = np.array([_ripples(bins, length, angle) for length, angle in trials])
+    return [trials[index] for index in np.argsort(-strength, kind="stable")[:3]]
 
 
 def _bins(spectrum: Spectrum, *, most: int | None = None) -> _Bins:

@@ -7,6 +7,8 @@ stays. Blocks spread evenly over the photo whatever its aspect, the last ones fl
 Tried: mean of the periodograms, mean of their logarithms, blocks normalised to equal energy. The
 median error of the diameter was 0.07 / 0.12 / 0.07 px at JPEG 75 and 0.01 px for all three at
 8 bit; the plain mean is kept, as sharp texture carries the signal and outweighs flat, noisy sky.
+Leaving clipped pixels out by a feathered mask: the true diameter was found in 12 of 22 photos
+with clipped highlights (gain 1.6), without a mask in 18, as the mask's own edges smear the rings.
 """
 
 from __future__ import annotations
