@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -18,7 +19,8 @@ from typer.testing import CliRunner
 
 import cepstro
 from cepstro.cli import app
-from cepstro.many import crew, places
+from cepstro.errors import MissingExtraError
+from cepstro.many import Batch, crew, places
 from cepstro.many.task import Settings
 
 DISK = cepstro.Disk(7)
@@ -237,6 +239,68 @@ def test_killed_batch_leaves_whole_pictures_and_ends_as_an_undisturbed_one(photo
 def anonymous(files: dict[str, bytes], folder: str) -> dict[str, bytes]:
     """The same, whatever the folder is called."""
     return {name: data.replace(f"/{folder}/".encode(), b"/") for name, data in files.items()}
+
+
+@pytest.fixture
+def dask_cluster():
+    """A real cluster of two processes, and its client."""
+    distributed = pytest.importorskip("distributed")
+    import logging
+
+    with (
+        distributed.LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+@pytest.mark.filterwarnings("ignore")  # what a killed worker leaves open in Dask itself
+def test_cluster_that_loses_a_worker_gives_the_same_results_byte_for_byte(
+    photos, tmp_path, dask_cluster
+):
+    many = tmp_path / "many"
+    for n in range(3):
+        shutil.copytree(photos, many / str(n))
+    workers = dask_cluster.run(os.getpid)
+    killed = []
+
+    def shoot(done: Batch, row: dict) -> None:
+        if not killed:
+            killed.append(next(iter(workers.values())))
+            os.kill(killed[0], signal.SIGKILL)
+
+    keywords = {"psf": DISK, "method": "wiener"}
+    far = cepstro.batch(
+        "deblur", [many], tmp_path / "far", client=dask_cluster, progress=shoot, **keywords
+    )
+    near = cepstro.batch("deblur", [many], tmp_path / "near", **keywords)
+    assert killed
+    assert (far.done, far.failed) == (near.done, near.failed) == (12, 3)
+    assert anonymous(content(tmp_path / "far"), "far") == anonymous(
+        content(tmp_path / "near"), "near"
+    )
+
+
+@pytest.mark.benchmark  # 10 s and more to start the cluster
+@pytest.mark.filterwarnings("ignore")
+def test_command_works_on_a_running_cluster(photos, tmp_path, dask_cluster, analysed):
+    address = dask_cluster.scheduler.address
+    words = ["batch", "analyze", str(photos), "--out", str(tmp_path), "--scheduler", address]
+    done = CliRunner().invoke(app, words, prog_name="cepstro")
+    assert done.exit_code == 1, done.output
+    assert (tmp_path / "results.jsonl").read_bytes() == (analysed[0] / "results.jsonl").read_bytes()
+
+
+def test_missing_dask_is_said_in_one_sentence(photos, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'cepstro\[cluster\]'"):
+        cepstro.batch("analyze", [photos], tmp_path, client=object())
 
 
 @pytest.mark.benchmark

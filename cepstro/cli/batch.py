@@ -60,6 +60,14 @@ Shard = Annotated[
         help="Only every N-th photo from the I-th on, for array jobs.",
     ),
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Let the Dask cluster work whose scheduler answers there, such as tcp://host:8786.",
+    ),
+]
 
 
 @app.callback()
@@ -84,6 +92,7 @@ def analyze(
     out: Out,
     jobs: Jobs = None,
     shard: Shard = None,
+    scheduler: Scheduler = None,
     max_pixels: opt.MaxPixels = None,
 ) -> None:
     """Measure the blur of many photos.
@@ -93,7 +102,15 @@ def analyze(
       cepstro batch analyze holiday/ more/*.jpg --out results
       cepstro batch analyze holiday/ --out results --shard 3/8
     """
-    _run("analyze", photos, out, jobs=jobs, shard=shard, max_pixels=max_pixels)
+    _run(
+        "analyze",
+        photos,
+        out,
+        jobs=jobs,
+        shard=shard,
+        scheduler=scheduler,
+        max_pixels=max_pixels,
+    )
 
 
 @app.command()
@@ -111,6 +128,7 @@ def deblur(
     quality: opt.Quality = None,
     jobs: Jobs = None,
     shard: Shard = None,
+    scheduler: Scheduler = None,
     max_pixels: opt.MaxPixels = None,
 ) -> None:
     """Undo the blur of many photos. Without -a and --psf each is measured first.
@@ -133,6 +151,7 @@ def deblur(
         quality=quality,
         jobs=jobs,
         shard=shard,
+        scheduler=scheduler,
         max_pixels=max_pixels,
     )
 
@@ -149,6 +168,7 @@ def blur(
     quality: opt.Quality = None,
     jobs: Jobs = None,
     shard: Shard = None,
+    scheduler: Scheduler = None,
     max_pixels: opt.MaxPixels = None,
 ) -> None:
     """Lay the same blur on many pictures.
@@ -169,18 +189,27 @@ def blur(
         quality=quality,
         jobs=jobs,
         shard=shard,
+        scheduler=scheduler,
         max_pixels=max_pixels,
     )
 
 
-def _run(task: Any, photos: list[Path], out: Path, **settings: Any) -> None:
+def _run(
+    task: Any, photos: list[Path], out: Path, *, scheduler: str | None, **settings: Any
+) -> None:
     """Do the work with a line on the terminal that counts, and leave with the right status."""
+    import contextlib
+
     from cepstro.many import Batch
     from cepstro.many import batch as work
 
     settings["shard"] = settings["shard"] or (1, 1)
     start = time.monotonic()
-    with Line() as line:
+    with Line() as line, contextlib.ExitStack() as stack:
+        if scheduler is not None:
+            from cepstro.many.cluster import connect
+
+            settings["client"] = stack.enter_context(connect(scheduler))
 
         def tell(so_far: Batch, row: dict[str, Any]) -> None:
             if row["status"] == "failed":

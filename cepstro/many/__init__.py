@@ -1,9 +1,9 @@
 """Many photos: analysed, deblurred or blurred by several processes, with a table of results.
 
-Every photo is worked on alone (`task`), by one of several processes (`crew`), and written down when
-it is done (`ledger`), so that work that was stopped, by Ctrl-C or by kill -9, goes on where it was:
-what is done and intact is not done again. Tables are put in place at the end, whole, with a row for
-each photo in the order of the input.
+Every photo is worked on alone (`task`), by one of several processes (`crew`) or on a Dask cluster
+(`cluster`), and written down when it is done (`ledger`): work that was stopped, by Ctrl-C or kill
+-9, goes on where it was, and what is done and intact is not done again. Tables are put in place at
+the end, whole, with a row for each photo in the order of the input.
 
 The room is not called ``batch``: a module of that name would hide the function `cepstro.batch` as
 soon as anything imported it.
@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from cepstro.errors import WriteError
 from cepstro.fft import threads
-from cepstro.many import crew, ledger, places
+from cepstro.many import cluster, crew, ledger, places
 from cepstro.many.task import Settings
 from cepstro.photo import safe_name
 from cepstro.psf import PSF
@@ -67,6 +67,7 @@ def batch(
     max_pixels: int | None = None,
     shard: tuple[int, int] = (1, 1),
     jobs: int | None = None,
+    client: Any = None,
     progress: Callable[[Batch, dict[str, Any]], None] | None = None,
 ) -> Batch:
     """Analyse, deblur or blur many photos.
@@ -92,6 +93,9 @@ def batch(
         (I, N): only every N-th photo from the I-th on, I from 1; for array jobs.
     jobs : int, optional
         Processes; default the cores. Each holds one photo at a time.
+    client : distributed.Client, optional
+        A Dask cluster that works instead of processes here (extra ``cluster``); its workers see
+        photos and `out` under the same paths.
     progress : callable, optional
         Called after each photo with the `Batch` so far and the photo's row; an exception raised in
         it stops the work.
@@ -135,7 +139,10 @@ def batch(
     known = ledger.known(folder, settings)
     questions = [(item, known.get(item.key)) for item in items]
     with ledger.Journal(folder, settings, shard) as journal:
-        answers = crew.locally(settings, questions, min(jobs or threads(), max(1, len(items))))
+        if client is None:
+            answers = crew.locally(settings, questions, min(jobs or threads(), len(items) or 1))
+        else:
+            answers = cluster.remotely(settings, questions, client)
         try:
             for index, record, kept in answers:
                 row = record["row"]

@@ -1,0 +1,73 @@
+"""Work shared out to a Dask cluster, the extra ``cluster``: the same function on other machines.
+
+Workers read the photos and write the pictures by the same paths. As many photos are under way as
+the cluster has threads, and as many again wait. A worker that is lost loses nothing: Dask has its
+photos done again elsewhere, and files are put in place whole, so that twice does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+from cepstro.errors import MissingExtraError
+from cepstro.many.crew import DIED, Answer, Question
+from cepstro.many.task import Settings, failure, perform
+
+
+def connect(address: str) -> Any:
+    """Client of the Dask scheduler at an address.
+
+    Raises
+    ------
+    MissingExtraError
+        If Dask is not installed.
+    ConnectionError
+        If nobody answers there.
+    """
+    distributed = _library()
+    try:
+        return distributed.Client(address, timeout="10s", set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ConnectionError(f"no Dask scheduler answers at {address}") from error
+
+
+def remotely(
+    settings: Settings, questions: Sequence[Question], client: Any
+) -> Generator[Answer, None, None]:
+    """Work on all photos, in whatever order they end."""
+    distributed = _library()
+    waiting = iter(range(len(questions)))
+    places: dict[str, int] = {}
+    running = distributed.as_completed(loop=client.loop)
+
+    def submit() -> None:
+        index = next(waiting, None)
+        if index is not None:
+            future = client.submit(perform, settings, *questions[index], pure=False)
+            places[future.key] = index
+            running.add(future)
+
+    try:
+        for _ in range(2 * max(1, sum(client.nthreads().values()))):
+            submit()
+        for future in running:
+            index = places.pop(future.key)
+            try:
+                record, kept = future.result()
+            except distributed.KilledWorker:
+                record, kept = failure(questions[index][0], DIED), False
+            submit()
+            yield index, record, kept
+    finally:
+        client.cancel(running.futures)
+
+
+def _library() -> Any:
+    try:
+        import distributed
+    except ImportError as error:
+        raise MissingExtraError(
+            "working on a cluster takes Dask: pip install 'cepstro[cluster]'"
+        ) from error
+    return distributed
