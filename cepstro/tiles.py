@@ -24,7 +24,8 @@ from cepstro.errors import ReadError, WriteError
 from cepstro.fft import threads
 from cepstro.icc import tone_curve
 from cepstro.light import Light, from_linear, to_linear
-from cepstro.photo import check_finite, check_output, safe_name
+from cepstro.photo import MAX_PIXELS, check_finite, check_output, safe_name
+from cepstro.photo.limits import Limit
 from cepstro.photo.saving import placing
 from cepstro.psf import PSF, Motion
 from cepstro.restore import prior, wiener
@@ -41,6 +42,22 @@ _LONGEST_HALO = 1024  # px
 _SAMPLES = 64  # blocks that tell the mean
 _BUFFER = 16 << 20  # bytes of tiles that wait to be packed
 _BIG = 3_900_000_000  # bytes from which on a BigTIFF is written
+
+
+def too_large(path: str | Path) -> bool:
+    """Whether a file is a TIFF that `read` refuses for its size, and so is one for this module."""
+    import tifffile
+
+    if Path(path).suffix.lower() not in (".tif", ".tiff"):
+        return False
+    try:
+        with tifffile.TiffFile(path, is_ome=False) as file:
+            page: Any = file.pages[0]
+            pixels = page.imagelength * page.imagewidth
+            size = pixels * page.samplesperpixel * page.bitspersample // 8
+            return bool(pixels > MAX_PIXELS or size > Limit().bytes)
+    except Exception:  # whatever is wrong with it, `read` says it better
+        return False
 
 
 def deblur_file(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tifffile
+from typer.testing import CliRunner
 
 import cepstro
 from cepstro import tiles
+from cepstro.cli import app
 from cepstro.errors import ReadError, WriteError
 
 
@@ -128,3 +130,21 @@ def test_damaged_tile_is_an_error_and_no_picture(tmp_path):
     with pytest.raises(ReadError, match="it is broken"):
         tiles.blur_file(path, tmp_path / "out.tif", cepstro.Disk(5))
     assert not (tmp_path / "out.tif").exists()
+
+
+@pytest.mark.parametrize("command", ["deblur", "blur"])
+def test_commands_work_in_blocks_where_a_picture_is_too_large(tmp_path, monkeypatch, command):
+    blurred, out = scene(150, 300), tmp_path / "out.tif"
+    tifffile.imwrite(tmp_path / "in.tif", blurred)
+    words = [command, "-a", "5", str(tmp_path / "in.tif"), str(out)]
+    assert not tiles.too_large(tmp_path / "in.tif")
+    monkeypatch.setattr(tiles, "MAX_PIXELS", 1000)
+    done = CliRunner().invoke(app, words, prog_name="cepstro")
+    assert done.exit_code == 0, done.output
+    assert "in blocks" in done.stderr
+    work = cepstro.blur if command == "blur" else cepstro.deblur
+    keywords = {} if command == "blur" else {"method": "wiener"}
+    assert steps(tifffile.imread(out), work(blurred, cepstro.Disk(5), **keywords), 60) < 1
+    if command == "deblur":
+        done = CliRunner().invoke(app, [*words, "--method", "best"], prog_name="cepstro")
+        assert done.exit_code == 2

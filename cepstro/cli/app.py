@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cepstro.cli import huge
 from cepstro.cli import options as opt
 from cepstro.cli.batch import app as batch
 from cepstro.cli.given import check_fits, nsr_given, psf_given
@@ -168,6 +169,13 @@ def deblur(
     given = psf_given(amount, kind, rotation, psf)
     constant = nsr_given(nsr, snr)
     files.check_outputs(psf_out, photo=out, inputs=(image,), overwrite=overwrite)
+    if given is not None and huge.is_huge(image, max_pixels):
+        if method not in (None, opt.Method.wiener) or noise is not None or page:
+            raise typer.BadParameter("a picture of this size takes no --method, --noise or --page")
+        huge.work(image, out, given, deblur=True, nsr=constant)
+        if psf_out is not None:
+            files.write_psf(psf_out, given)
+        return
     photo = _read(image, page, max_pixels)
     error = 0.0
     if given is None:
@@ -256,6 +264,9 @@ def blur(
         raise typer.BadParameter("--scale, --no-grain, --jpeg and --seed go with --like")
     inputs = (image,) if like is None else (image, like)
     files.check_outputs(photo=out, inputs=inputs, overwrite=overwrite)
+    if given is not None and not page and huge.is_huge(image, max_pixels):
+        huge.work(image, out, given, deblur=False)
+        return
     photo = _read(image, page, max_pixels)
     with Progress("blurring") as progress:
         if like is None:
