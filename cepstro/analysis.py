@@ -219,17 +219,23 @@ def _look_at(view: View, *, smallest: float = 0.0) -> Look:
 
 
 def _reduced(view: View) -> View:
-    """Reduce the photo by block means of its light, its shorter side to about the largest block."""
+    """Reduce the photo to about the largest block, by means of samples of its light.
+
+    Of each square that becomes one pixel, two by two samples are enough (all, where the square
+    does not divide): blur as large as is looked for here leaves neighbours alike.
+    """
     scale = -(-min(view.shape) // LARGEST_BLOCK)
-    height, width = (length // scale * scale for length in view.shape)
-    small = np.empty((height // scale, width // scale), np.float32)
-    band = max(1, LARGEST_BLOCK // scale) * scale
+    every = scale // 2 if scale % 2 == 0 else 1
+    across = scale // every
+    height, width = (length // scale for length in view.shape)
+    samples = view.pixels[: height * scale : every, : width * scale : every]
+    small = np.empty((height, width), np.float32)
+    band = max(1, LARGEST_BLOCK // across)
     for top in range(0, height, band):
-        rows = view.pixels[top : min(top + band, height), :width]
+        rows = samples[top * across : (top + band) * across]
         plane = luminance(to_linear(rows, light=view.light))
-        small[top // scale : (top + len(rows)) // scale] = plane.reshape(
-            len(rows) // scale, scale, width // scale, scale
-        ).mean(axis=(1, 3))
+        squares = plane.reshape(-1, across, width, across)
+        small[top : top + band] = squares.mean(axis=(1, 3))
     return View(small, "linear", scale)
 
 

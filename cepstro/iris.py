@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.fit import Family, Fit, fit_band, fit_model
+from cepstro.fit import ROUGHLY, Family, Fit, fit_band, fit_model
 from cepstro.psf import Polygon
 from cepstro.radial import PolarSpectrum
 
@@ -42,8 +42,10 @@ def fit_polygon(data: PolarSpectrum, diameter: float, *, softness: float = 0.0) 
     for blades in BLADES:
         turns = np.arange(_TURNS) * (_period(blades) / _TURNS)
         starts = [(diameter, float(turn)) for turn in turns]
-        fits.append(fit_model(data, _family(blades, softness), starts, band))
-    return min(fits, key=lambda fit: fit.cost)
+        rough = fit_model(data, _family(blades, softness), starts, band, settled=ROUGHLY)
+        fits.append((rough.cost, blades, rough.parameters))
+    _, blades, found = min(fits, key=lambda fit: fit[0])
+    return fit_model(data, _family(blades, softness), [tuple(found)], band)
 
 
 def _period(blades: int) -> float:
