@@ -1,10 +1,10 @@
 """A large picture in areas with a halo, restored side by side on all cores.
 
 Deblurring looks no further than a few reaches of the PSF, so areas that overlap by that much give
-what the whole picture gives: to 1/255 in all but 1 value of 5000 in a landscape (disk of 7 px, areas
-of 256 px), and in all but 1 of 25 in a close texture, where the denoiser's threshold fell the other
-way. Areas of about a megapixel stay in the cache and need little
-memory; each runs on one thread, which keeps all cores busy in the steps that NumPy does on one.
+what the whole picture gives: to 1/255 in all but 1 value of 5000 in a landscape (disk of 7 px,
+areas of 256 px), and in all but 1 of 25 in a close texture, where the denoiser's threshold fell
+the other way. Areas of about a megapixel stay in the cache and need little memory; each runs on one
+thread, which keeps all cores busy in the steps that NumPy does on one.
 Corners are multiples of 8 px, so that the blocks of the denoiser fall as in the whole picture.
 """
 
