@@ -2,11 +2,20 @@
 
 A sharp photo's power falls as a power of frequency, so that a blurred one shows
 
-    P(f) = exp(a) rho^-p |H(f)|^2 + n,      rho = |f| in cycles/px,
+    P(f) = exp(a) rho^-p (|H(f)|^2 + g) + n,      rho = |f| in cycles/px,
 
-and the Wiener filter's best noise-to-signal ratio is NSR(f) = c n / (exp(a) rho^-p). a, p and n are
-fitted to the logarithm of the block-averaged spectrum. Where H has zeros the floor n shows inside
-the band in use; that is what counts on JPEG, which empties the high frequencies but not the others.
+with n the noise and g (`floor`) what fills the zeros in proportion to the scene: several depths,
+JPEG. The Wiener filter's noise-to-signal ratio is then
+
+    NSR(f) = c (n / (exp(a) rho^-p) + g (1 - |H|^2)).
+
+a, p, n and g are fitted to the logarithm of the block-averaged spectrum, up to the circle on which
+|H|^2 falls below 1/1000: JPEG empties the frequencies beyond, and a floor believed there let
+through what ruined both OpenCV photos. Without the factor 1 - |H|^2 the filter pulled the frame's
+surroundings to the mean, and the border rang (31.7 instead of 35.4 dB on one photo).
+
+With c = 1.25 it was 0.5 dB (mean of 8 photos x 9 conditions) above rho^-2 with c = 4 and an
+iterated border.
 """
 
 from __future__ import annotations
