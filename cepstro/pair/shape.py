@@ -51,7 +51,9 @@ class KernelFit:
 
     def __str__(self) -> str:
         def value(name: str, unit: str = "") -> str:
-            number, error = getattr(self.psf, name), self.errors.get(name, 0.0)
+            number, error = getattr(self.psf, name), self.errors.get(name)
+            if error is None:  # fixed, not fitted
+                return f"{number:g}{unit}"
             digits = 2 if not 0 < error < 100 else min(4, max(0, 1 - math.floor(math.log10(error))))
             return f"{number:.{digits}f} ± {error:.{digits}f}{unit}"
 
@@ -130,12 +132,13 @@ def fit_shape(measured: Measured) -> Shape:
     # Corners matter where the middle is full.
     if disk.psf.diameter > 4 and min(ring.cost for ring in rings) > 0.3 * disk.cost:
         candidates += [_fit(points, family) for family in _polygons(points, disk.psf)]
-    # Misfit beyond the noise makes all differences of chi-square less telling, alike for all.
-    scale = max(1.0, min(one.cost for one in candidates) / points.freedom)
-    weight = math.log(points.freedom)
-    best = min(candidates, key=lambda one: one.cost / scale + len(one.errors) * weight)
+    # Bayes' criterion for a noise of unknown size: the precision is believed with much caution.
+    weight = math.log(points.looks)
+    best = min(
+        candidates, key=lambda one: points.looks * math.log(one.cost) + len(one.errors) * weight
+    )
     raster = _fit(points, _rastered(best.psf, tuple(best.errors), points))
-    if raster.cost / scale < best.cost / scale - weight:
+    if points.looks * math.log(raster.cost / best.cost) < -weight:
         return replace(best, expected=_drawn(raster.psf, int(points.size)), gain=raster.gain)
     return best
 
@@ -262,6 +265,7 @@ class _Points:
             known[:] = True
         # Neighbouring frequencies tell nearly the same: evenly thinned, each stands for several.
         stride = -(-np.count_nonzero(known) // most)
+        self.looks = np.count_nonzero(known) / 2  # independent ones: the grid is twice as fine
         chosen = np.flatnonzero(known)[::stride]
         self.data = grid.data.ravel()[chosen]
         self.root = np.sqrt(stride * (grid.precision * twice).ravel()[chosen]) / grid.side

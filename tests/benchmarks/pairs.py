@@ -14,6 +14,8 @@ from __future__ import annotations
 import json
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -145,12 +147,9 @@ def table(rows: list[dict], key: str, digits: int, pick=np.median) -> list[str]:
 
 def main() -> None:
     """Measure everything, print and save."""
-    rows = []
-    for condition in CONDITIONS:
-        for kind in PSFS:
-            for method in ("naive", "wiener", "lsqr"):
-                rows += [measure(name, kind, condition, method) for name in PHOTOS]
-            print(condition, kind, file=sys.stderr, flush=True)
+    jobs = list(product(PHOTOS, PSFS, CONDITIONS, ("naive", "wiener", "lsqr")))
+    with ProcessPoolExecutor(2) as pool:
+        rows = list(pool.map(measure, *zip(*jobs, strict=True)))
     lines = [
         "# Kernels from pairs",
         "",
