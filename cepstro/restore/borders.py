@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from cepstro.fft import good_size, irfft2, rfft2
 
 Plane = NDArray[np.float32]
+_BAND_STEPS = 5  # the rim of a large photo is a small part of it, but not of the time
 _SMALL = 0.3  # share of the frame up to which bands are solved: they converge more slowly
 Gain = Callable[[tuple[int, int]], Plane]  # shape of a frame -> A at its frequencies (rfft2 layout)
 
@@ -110,8 +111,8 @@ def fill_gap(frame: Plane, size: tuple[int, int], gain: Gain, *, depth: int, ste
     """Fill the gap around a picture of `size` in the corner of its frame, in place.
 
     Where bands of `depth` px along the seams are cheaper than the whole frame, only they are
-    solved: one along the horizontal seam, with the corners, and one along the vertical seam, by
-    a step less, as a large photo's rim is a small part of it.
+    solved: one along the horizontal seam, with the corners, and one along the vertical seam, in
+    fewer steps.
     """
     (height, width), (rows, columns) = frame.shape, size
     # Beyond the gap a band holds another one, that joins its own two ends.
@@ -121,8 +122,8 @@ def fill_gap(frame: Plane, size: tuple[int, int], gain: Gain, *, depth: int, ste
         unseen[:rows, :columns] = False
         fill(frame, unseen, gain((height, width)), steps=steps)
         return
-    _fill_seam(frame, size, gain, 0, depth, band[0], steps - 1)
-    _fill_seam(frame, size, gain, 1, depth, band[1], steps - 1)
+    _fill_seam(frame, size, gain, 0, depth, band[0], min(steps, _BAND_STEPS))
+    _fill_seam(frame, size, gain, 1, depth, band[1], min(steps, _BAND_STEPS))
 
 
 def _fill_seam(

@@ -19,7 +19,7 @@ from cepstro.restore.response import response
 
 NSR = float | Prior
 
-STEPS = 5  # of the border's conjugate gradients: 3 are 0.1 dB short at low noise, 20 gain 0.05
+STEPS = 12  # of the border: 5 leave lines and 1 dB at 33 px, noise 0.5; 20 gain 0.2 dB more
 
 
 def at(nsr: NSR, power: Plane, shape: tuple[int, int]) -> np.float32 | Plane:
