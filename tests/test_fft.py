@@ -1,13 +1,29 @@
-"""Real FFTs: types kept, sizes good, threads as told."""
+"""Real FFTs: types kept, sizes good, threads as told, whichever library does them."""
 
 import os
+import sys
 
 import numpy as np
 import pytest
 
+from cepstro import fft
 from cepstro.fft import good_size, irfft2, rfft2, threads
 
 
+@pytest.fixture(params=["scipy", "ducc0"])
+def library(request, monkeypatch):
+    """Without and with the extra ``fast``."""
+    if request.param == "ducc0":
+        pytest.importorskip("ducc0", reason="the extra fast is not installed")
+    else:
+        monkeypatch.setitem(sys.modules, "ducc0", None)
+    fft._ducc.cache_clear()
+    assert (fft._ducc() is not None) == (request.param == "ducc0")
+    yield
+    fft._ducc.cache_clear()
+
+
+@pytest.mark.usefixtures("library")
 @pytest.mark.parametrize(("real", "complex_", "within"), [("f4", "c8", 1e-5), ("f8", "c16", 1e-13)])
 @pytest.mark.parametrize("shape", [(12, 16), (15, 27), (1, 8), (8, 1)])
 def test_transform_is_numpys_and_keeps_the_precision(shape, real, complex_, within):
@@ -20,17 +36,32 @@ def test_transform_is_numpys_and_keeps_the_precision(shape, real, complex_, with
     np.testing.assert_allclose(back, plane, atol=within)
 
 
+@pytest.mark.usefixtures("library")
 def test_last_two_axes_are_transformed():
     stack = np.random.default_rng(2).standard_normal((3, 8, 10))
     np.testing.assert_allclose(rfft2(stack)[1], np.fft.rfft2(stack[1]), atol=1e-12)
 
 
+@pytest.mark.usefixtures("library")
 def test_inverse_leaves_its_argument_alone_unless_told():
     spectrum = rfft2(np.random.default_rng(3).standard_normal((32, 32)))
     before = spectrum.copy()
     kept = irfft2(spectrum, (32, 32))
     np.testing.assert_array_equal(spectrum, before)
     np.testing.assert_array_equal(irfft2(spectrum, (32, 32), overwrite=True), kept)
+
+
+@pytest.mark.usefixtures("library")
+def test_views_integers_real_spectra_and_other_sides_are_transformed_too():
+    plane = np.random.default_rng(2).standard_normal((40, 60)).astype(np.float32)
+    view = plane.T[::-1, ::2]
+    np.testing.assert_allclose(rfft2(view), np.fft.rfft2(view), atol=1e-4)
+    whole = np.arange(24).reshape(4, 6)
+    np.testing.assert_allclose(rfft2(whole), np.fft.rfft2(whole), atol=1e-4)
+    power = np.abs(rfft2(plane))
+    assert irfft2(power, (40, 60)).dtype == np.float32
+    np.testing.assert_allclose(irfft2(power, (40, 60)), np.fft.irfft2(power), atol=1e-5)
+    np.testing.assert_allclose(irfft2(power, (36, 50)), np.fft.irfft2(power, (36, 50)), atol=1e-5)
 
 
 def test_good_sizes_have_small_factors_and_waste_little():
