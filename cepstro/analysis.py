@@ -20,6 +20,7 @@ from cepstro import reasons
 from cepstro.cepstrum import power_cepstrum
 from cepstro.condition import conditions
 from cepstro.errors import UnsuitableImageError
+from cepstro.fit import Fit
 from cepstro.gaussian import OF_A_SHARP_PHOTO, SOFT, find_sigma
 from cepstro.light import Light, luminance, split_alpha, to_linear
 from cepstro.motion import MotionFit, find_motion
@@ -29,7 +30,7 @@ from cepstro.photo import Photo, check_finite, unpack
 from cepstro.psf import Gaussian, Motion, scaled
 from cepstro.race import Trial, chance, trials
 from cepstro.radial import PolarSpectrum, Profile, polar_spectrum, radial_profile
-from cepstro.refine import calibrated_error, fit_disk_of, refine
+from cepstro.refine import by_quarter, calibrated_error, fit_disk_of, refine
 from cepstro.result import Analysis, ChannelBlur, RadialSpectrum, Verdict, radial_spectrum
 from cepstro.ring import Candidate
 from cepstro.spectrum import Spectrum, corners, power_spectrum
@@ -44,6 +45,7 @@ _DARKEST = 1e-12  # power of a flat picture
 _CONVINCING = 0.5  # chance from which on a ring is called defocus
 _STRIPES = 1.0  # evidence and correlation together, from which on stripes are called motion
 _MOTION_BLOCK = 512  # px
+_QUARTER_DIAMETERS = 12  # side of a quarter of the photo that can be measured, in diameters
 _NO_RING_NSR = 1e-2  # the Wiener constant offered where nothing was fitted
 _NAMES = {1: ("grey",), 3: ("red", "green", "blue")}
 
@@ -160,7 +162,7 @@ def analyze(
     if result is None:
         result = _of_motion(first, motion) if motion is not None else _soft_or_none(look)
     others = _others(look, result.diameter if result.verdict == "defocus" else None)
-    warnings = (*result.warnings, *conditions(pixels, encoded, first.data))
+    warnings = (*result.warnings, *conditions(pixels, encoded))
     measured: tuple[ChannelBlur, ...] = ()
     if channels == "each" and result.verdict == "defocus" and result.diameter is not None:
         measured = _each_channel(look.view, result.diameter)
@@ -270,7 +272,7 @@ def _defocus(look: Look) -> Analysis:
         candidates=(),
         reason=reasons.of_defocus(psf, diameter),
         warnings=(
-            *reasons.of_varying_blur(winner.near, winner.far),
+            *_varying(look, fit),
             *reasons.of_large_blur(diameter, min(view.shape) * view.scale / 4),
         ),
         channels=(),
@@ -278,6 +280,27 @@ def _defocus(look: Look) -> Analysis:
         cepstrum=look.cepstrum,
         profile=look.profile,
         radial=radial_spectrum(refined.data, fit, psf, scale=view.scale),
+    )
+
+
+def _varying(look: Look, fit: Fit) -> list[str]:
+    """Compare the quarters of the photo where they are large enough to be measured."""
+    view = look.view
+    half = min(view.shape) // 2
+    if half < _QUARTER_DIAMETERS * float(fit.parameters[0]):
+        return []
+    middle = (view.shape[0] // 2, view.shape[1] // 2)
+    quarters = [
+        View(part, view.light, view.scale)
+        for rows in (view.pixels[: middle[0]], view.pixels[middle[0] :])
+        for part in (rows[:, : middle[1]], rows[:, middle[1] :])
+    ]
+    parts = by_quarter(
+        [quarter.spectrum for quarter in quarters], fit, longest=min(half, LARGEST_BLOCK)
+    )
+    return reasons.of_varying_blur(
+        [float(part.parameters[0]) * view.scale for part in parts],
+        [calibrated_error(part) * view.scale for part in parts],
     )
 
 

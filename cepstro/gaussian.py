@@ -18,6 +18,7 @@ OF_A_SHARP_PHOTO = 0.4  # px, the median sigma of sharp photos
 SOFT = 0.7  # px, from here on a photo counts as soft
 _SLOPE, _SLOPE_SCATTER = -2.5, 0.25  # the latter in units of the weighted residuals
 _STARTS = (0.3, 1.0, 3.0)
+_LEAST_CONTRAST = 1.0  # ln power of the scene over the floor at the lowest frequencies
 _HIGHEST = 0.7  # cycles/px
 
 
@@ -41,4 +42,9 @@ def find_sigma(data: PolarSpectrum) -> float:
     fits = [
         least_squares(residuals, [level, _SLOPE, start, floor], max_nfev=60) for start in _STARTS
     ]
-    return float(abs(min(fits, key=lambda fit: fit.cost).x[2]))
+    best = min(fits, key=lambda fit: fit.cost).x
+    # Where the scene hardly rises above the floor, noise is all there is.
+    scene = best[0] + best[1] * log_rho - (2 * np.pi * best[2] * rho) ** 2
+    if np.mean(scene[: max(8, len(scene) // 20)]) - best[3] < _LEAST_CONTRAST:
+        return 0.0
+    return float(abs(best[2]))

@@ -32,6 +32,8 @@ SMALLEST_FIT = 2.9  # px; smaller disks have their first zero beyond the band
 _PLAIN = 0.8  # far evidence from which on the near band need not be looked at
 _PER_RING = 20  # frequencies to a ring in the race's fits
 _FEWEST_CELLS = 60
+# Below, rings explain no more than a Gaussian; Gaussian blur itself stays within 0.02.
+_LEAST_EVIDENCE = 0.03
 _MOST = 4  # candidates fitted: the true one was among them in 99.6 % of 600 photos
 _SAME = 0.03  # candidates closer than this (relative) are one
 
@@ -104,6 +106,8 @@ WEIGHTS = np.array(
 
 def chance(trial: Trial) -> float:
     """Chance that a trial is right, 0..1."""
+    if max(trial.near, trial.far) < _LEAST_EVIDENCE:
+        return 0.0
     return float(1 / (1 + np.exp(-float(trial.features() @ WEIGHTS))))
 
 

@@ -8,7 +8,7 @@ from cepstro.race import SMALLEST_FIT
 _SMALL = 3.5  # px
 _LARGE_PART = 0.8  # of the largest diameter that the photo can show
 _DOUBTFUL = 0.2  # chance from which on a candidate is worth a word
-_DEPTHS = 0.5  # evidence that far rings lose against near ones where the blur varies
+_DIFFERENT = 1.06  # ratio of diameters within one photo
 
 
 def of_defocus(psf: PSF, diameter: float) -> str:
@@ -55,13 +55,16 @@ def of_none(best: float, diameter: float | None) -> str:
     )
 
 
-def of_varying_blur(near: float, far: float) -> list[str]:
-    """Tell when the far rings are washed out: the blur is not the same everywhere."""
-    if near - far < _DEPTHS:
+def of_varying_blur(diameters: list[float], errors: list[float]) -> list[str]:
+    """Tell when parts of the photo have diameters that differ by more than their errors."""
+    if len(diameters) < 2:
+        return []
+    low, high = min(diameters), max(diameters)
+    if high / low < _DIFFERENT or high - low < 3 * max(errors):
         return []
     return [
-        "the far rings are washed out, as with several depths in one photo: the diameter is a "
-        "mean; --region measures one part"
+        f"the blur differs over the photo, from about {low:.1f} to {high:.1f} px, as with several "
+        "depths; --region measures one part"
     ]
 
 

@@ -11,13 +11,13 @@ three 0.011 / 0.077 / 0.112; the smaller error of the two 0.006 / 0.077 / 0.047.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from cepstro.fft import good_size
-from cepstro.fit import Fit, disk_family, fit_band, fit_model, ring_family
+from cepstro.fit import Fit, disk_family, fit_band, fit_model, ring_family, smooth_fit
 from cepstro.iris import SECTORS as POLYGON_SECTORS
 from cepstro.iris import fit_polygon
 from cepstro.race import FAR, NEAR
@@ -27,13 +27,16 @@ from cepstro.spectrum import Spectrum
 _BLOCK_DIAMETERS = 24
 _SMALLEST_BLOCK = 128  # px
 _RING_GAIN = 0.25  # ln of the ratio of squared residuals that makes a disk a ring
-_POLYGON_GAIN = 0.08
+_POLYGON_GAIN = 0.1
+_SMALLEST_POLYGON = 10.0  # px; corners of smaller ones are lost between the pixels
+_SMALLEST_HOLE = 0.2
 _RING_RINGS = 9.0
 # From tests/benchmarks/calibrate.py, so that 2 in 3 truths lie within one error bar.
 _ERROR_FACTOR = {"disk": 2.4, "polygon": 5.0, "ring": 6.0}
 _ERROR_FLOOR = 0.0005  # of the diameter
 _SOFT_GAIN = 0.1
 _SOFTEST = 1 / 8  # of the diameter; more would be a Gaussian
+_SHOWS = 0.1  # evidence from which on a part of the photo has a say
 _HOLES = (0.3, 0.45, 0.6, 0.75, 0.9)
 
 
@@ -43,6 +46,33 @@ class Refined:
 
     fit: Fit
     data: PolarSpectrum
+
+
+def by_quarter(views: Sequence[Callable[[int], Spectrum]], fit: Fit, *, longest: int) -> list[Fit]:
+    """Fit the same kind of blur to parts of the photo; those in which rings show at all.
+
+    Parameters
+    ----------
+    views : sequence of callables
+        Give each part's averaged spectrum for blocks of a side in px.
+    fit : Fit
+        Of the whole photo.
+    longest : int
+        Largest side there is in a part, px.
+    """
+    diameter = float(fit.parameters[0])
+    family = ring_family() if fit.family == "ring" else disk_family()
+    start = tuple(float(value) for value in fit.parameters[: len(family.lower)])
+    found = []
+    for spectrum_of in views:
+        spectrum = spectrum_of(block_side(diameter, longest))
+        data = polar_spectrum(spectrum, step=1 / (_BLOCK_DIAMETERS * diameter))
+        band = fit_band(data, diameter, rings=NEAR)
+        part = fit_model(data, family, [start], band)
+        smooth = smooth_fit(data, diameter, band)
+        if np.log(smooth.cost / part.cost) > _SHOWS:
+            found.append(part)
+    return found
 
 
 def block_side(diameter: float, longest: int) -> int:
@@ -70,8 +100,10 @@ def refine(spectrum_of: Callable[[int], Spectrum], found: Fit, *, longest: int) 
     ring = _fit_ring(data, diameter, found)
     if ring is not None:
         return Refined(ring, data)
-    fine = polar_spectrum(spectrum, step=step, sectors=POLYGON_SECTORS)
     width = float(disk.parameters[0])
+    if width < _SMALLEST_POLYGON:
+        return Refined(_softened(data, disk), data)
+    fine = polar_spectrum(spectrum, step=step, sectors=POLYGON_SECTORS)
     band = fit_band(fine, width, rings=FAR)
     polygon = fit_polygon(fine, width)
     round_one = fit_model(fine, disk_family(), [(width,)], band)
@@ -124,7 +156,7 @@ def _fit_ring(data: PolarSpectrum, diameter: float, found: Fit) -> Fit | None:
     band = fit_band(data, diameter, rings=FAR)
     ring = fit_model(data, ring_family(), starts, band)
     disk = fit_model(data, disk_family(), [(diameter,), (float(ring.parameters[0]),)], band)
-    if np.log(disk.cost / ring.cost) < _RING_GAIN:
+    if ring.parameters[1] < _SMALLEST_HOLE or np.log(disk.cost / ring.cost) < _RING_GAIN:
         return None
     wide = fit_band(data, diameter, rings=_RING_RINGS)
     further = fit_model(data, ring_family(), [(ring.parameters[0], ring.parameters[1])], wide)

@@ -73,7 +73,7 @@ def corners(
     rows, columns = count(shape[0]), count(shape[1])
     if limit is not None and rows * columns > limit:
         shrink = np.sqrt(limit / (rows * columns))
-        rows = max(1, int(rows * shrink))
+        rows = max(1, min(int(rows * shrink), limit))
         columns = max(1, min(columns, limit // rows))
     return [
         (top, left)

@@ -15,7 +15,7 @@ from spectra import power_law_scene
 import cepstro
 from cepstro import analysis as room
 from cepstro.light import from_linear
-from cepstro.psf import Disk, Motion, Polygon, Ring
+from cepstro.psf import Disk, Gaussian, Motion, Polygon, Ring
 
 
 def photo(name: str, psf=None, *, side: int = 340, **camera) -> np.ndarray:
@@ -430,3 +430,31 @@ def test_any_array_gives_an_analysis_or_a_documented_error(dtype, shape, kind, s
         assert isinstance(found, cepstro.Analysis)
         assert found.verdict in ("defocus", "motion", "gaussian", "none")
         json.dumps(found.to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize("name", ["leptonica_wyom.jpg", "skimage_gravel.png", "skimage_camera.png"])
+@pytest.mark.parametrize("sigma", [1.5, 3.0])
+def test_gaussian_blur_is_not_called_defocus(name, sigma):
+    if name not in sharp_names():
+        pytest.skip("shared/data is not here")
+    found = cepstro.analyze(record(blur_valid(scene(name, 400, 400), Gaussian(sigma)), noise=1))
+    assert found.verdict == "gaussian"
+    assert found.psf.sigma == pytest.approx(sigma, rel=0.25)
+
+
+def test_white_noise_is_neither_soft_nor_out_of_focus():
+    assert cepstro.analyze(np.random.default_rng(0).random((300, 300))).verdict == "none"
+
+
+def test_blur_that_differs_over_the_photo_is_told():
+    name = "skimage_gravel.png"
+    if name not in sharp_names():
+        pytest.skip("shared/data is not here")
+    whole = scene(name)
+    parts = (
+        record(blur_valid(part, Disk(d)))
+        for part, d in zip(np.hsplit(whole, 2), (9, 11), strict=True)
+    )
+    found = cepstro.analyze(np.hstack(list(parts)))
+    assert any("from about 9.0 to 11.0 px" in sentence for sentence in found.warnings)
+    assert cepstro.analyze(record(blur_valid(whole, Disk(10)))).warnings == ()

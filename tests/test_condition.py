@@ -3,20 +3,18 @@
 import numpy as np
 import pytest
 from degrade import blur_valid, jpeg, record, scene, sharp_names
-from spectra import power_law_scene, spectrum_of
+from PIL import Image
+from spectra import power_law_scene
 
 from cepstro.condition import conditions
 from cepstro.light import from_linear, luminance, to_linear
 from cepstro.psf import Disk
-from cepstro.radial import polar_spectrum
 
 PHOTOS = ("facerec_obama.jpg", "leptonica_wyom.jpg", "skimage_camera.png", "skimage_gravel.png")
 
 
 def told(pixels: np.ndarray) -> list[str]:
-    light = luminance(to_linear(pixels))
-    data = polar_spectrum(spectrum_of(light, min(400, *light.shape)))
-    return conditions(pixels, luminance(to_linear(pixels, light="linear")), data)
+    return conditions(pixels, luminance(to_linear(pixels, light="linear")))
 
 
 def blurred(name: str, *, diameter: float = 8, **camera) -> np.ndarray:
@@ -62,6 +60,19 @@ def test_grid_of_strong_jpeg_is_told_wherever_it_begins(name, offset):
 
 def test_grid_of_a_drawn_scene_is_told():
     assert any("8 x 8 grid" in sentence for sentence in told(jpeg(drawn(), 30)))
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+@pytest.mark.parametrize("filter", [Image.Resampling.BICUBIC, Image.Resampling.LANCZOS])
+def test_photo_enlarged_by_a_broken_factor_is_told(name, filter):
+    small = Image.fromarray(blurred(name)[:300, :300])
+    large = np.asarray(small.resize((450, 450), filter))
+    assert any("resized" in sentence for sentence in told(large))
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_jpeg_90_is_not_called_strong(name):
+    assert told(jpeg(blurred(name), 90)) == []
 
 
 def test_pixels_are_not_changed():

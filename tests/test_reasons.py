@@ -15,7 +15,7 @@ SENTENCES = [
     (reasons.of_none(0.05, 12.0), ("no rings", "sharp")),
     (reasons.of_none(0.4, 3.2), ("3.2 px", "-a")),
     (reasons.of_none(0.4, 12.34), ("12.3 px", "--region", "-a")),
-    (reasons.of_varying_blur(1.0, 0.1)[0], ("depths", "--region")),
+    (reasons.of_varying_blur([20.0, 25.04], [0.1, 0.2])[0], ("20.0", "25.0 px", "--region")),
     (reasons.of_large_blur(95.0, 100.0)[0], ("larger part",)),
 ]
 
@@ -36,10 +36,11 @@ def test_article_of_a_disk_is_not_that_of_a_ring():
     assert "a disk" in reasons.of_defocus(Disk(8), 8.0)
 
 
-def test_varying_blur_is_told_only_where_far_rings_lose_against_near_ones():
-    assert reasons.of_varying_blur(0.4, 0.6) == []
-    assert reasons.of_varying_blur(0.6, 0.5) == []
-    assert len(reasons.of_varying_blur(2.0, 0.2)) == 1
+def test_varying_blur_is_told_only_where_parts_differ_by_more_than_their_errors():
+    assert reasons.of_varying_blur([20.0], [0.1]) == []
+    assert reasons.of_varying_blur([20.0, 20.4], [0.1, 0.1]) == []
+    assert reasons.of_varying_blur([20.0, 25.0], [2.0, 0.1]) == []
+    assert len(reasons.of_varying_blur([20.0, 25.0, 22.0], [0.1, 0.1, 0.3])) == 1
 
 
 def test_large_blur_is_told_only_near_the_limit():

@@ -135,3 +135,9 @@ def test_cut_gives_views_in_the_order_of_the_corners():
     places = corners((30, 50), 16)
     assert [int(block[0, 0]) for block in blocks] == [50 * top + left for top, left in places]
     assert all(np.shares_memory(block, plane) for block in blocks)
+
+
+@pytest.mark.parametrize("shape", [(17, 8), (100, 10), (10, 100), (200_000, 1024)])
+@pytest.mark.parametrize("limit", [1, 3, 12])
+def test_limit_is_kept_whatever_the_aspect(shape, limit):
+    assert len(corners(shape, min(shape), limit=limit)) <= limit
