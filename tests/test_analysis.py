@@ -451,10 +451,10 @@ def test_blur_that_differs_over_the_photo_is_told():
     if name not in sharp_names():
         pytest.skip("shared/data is not here")
     whole = scene(name)
-    parts = (
-        record(blur_valid(part, Disk(d)))
-        for part, d in zip(np.hsplit(whole, 2), (9, 11), strict=True)
-    )
-    found = cepstro.analyze(np.hstack(list(parts)))
+    parts = [
+        record(blur_valid(part, Disk(diameter)))
+        for part, diameter in zip(np.hsplit(whole, 2), (9, 11), strict=True)
+    ]
+    found = cepstro.analyze(np.hstack([part[:480, :240] for part in parts]))
     assert any("from about 9.0 to 11.0 px" in sentence for sentence in found.warnings)
     assert cepstro.analyze(record(blur_valid(whole, Disk(10)))).warnings == ()
