@@ -338,7 +338,7 @@ def main(arguments: list[str] | None = None) -> dict:
     if not options.quick:
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / "restoration.md").write_text("\n".join(text) + "\n")
-        (RESULTS / "restoration.json").write_text(json.dumps(result, indent=0))
+        (RESULTS / "restoration.json").write_text(json.dumps(result, separators=(",", ":")))
     return result
 
 
