@@ -39,7 +39,8 @@ __all__ = ["Analysis", "ChannelBlur", "RadialSpectrum", "Verdict", "analyze"]
 
 LARGEST_BLOCK = 1024  # px; blocks of the first look
 LARGEST_FINE_BLOCK = 2048  # px; blocks of the last fit
-_MOST_PIXELS = 8 * LARGEST_BLOCK**2  # read of a large photo
+_MOST_PIXELS = 5 * LARGEST_BLOCK**2  # read of a large photo
+_SPARSE = 8  # every so many pixels are looked at where blocks are chosen
 _SMALLEST_PHOTO = 32  # px
 _DARKEST = 1e-12  # power of a flat picture
 _CONVINCING = 0.5  # chance from which on a ring is called defocus
@@ -74,17 +75,28 @@ class View:
     pixels: NDArray[Any]
     light: Light
     scale: int = 1
+    most: int = _MOST_PIXELS  # read for a spectrum
 
     @property
     def shape(self) -> tuple[int, int]:
         return self.pixels.shape[0], self.pixels.shape[1]
 
     def blocks(self, side: int) -> Iterator[NDArray[np.float32]]:
-        """Luminance of square blocks spread over the photo."""
-        most = max(1, _MOST_PIXELS // side**2)
-        for top, left in corners(self.shape, side, limit=most):
+        """Luminance of square blocks: all of them, or those of a large photo that show most."""
+        limit = max(1, self.most // side**2)
+        places = corners(self.shape, side)
+        if len(places) > limit:
+            detail = [self._detail(top, left, side) for top, left in places]
+            places = [places[index] for index in np.argsort(detail, kind="stable")[-limit:]]
+        for top, left in places:
             block = self.pixels[top : top + side, left : left + side]
             yield luminance(to_linear(block, light=self.light))
+
+    def _detail(self, top: int, left: int, side: int) -> float:
+        """Mean step between every eighth pixels of a block: blank paper and sky tell nothing."""
+        some = self.pixels[top : top + side : _SPARSE, left : left + side : _SPARSE]
+        some = some.astype(np.float32)
+        return float(np.abs(np.diff(some, axis=0)).mean() + np.abs(np.diff(some, axis=1)).mean())
 
     def spectrum(self, side: int) -> Spectrum:
         """Averaged spectrum for blocks of this side."""
@@ -291,7 +303,7 @@ def _varying(look: Look, fit: Fit) -> list[str]:
         return []
     middle = (view.shape[0] // 2, view.shape[1] // 2)
     quarters = [
-        View(part, view.light, view.scale)
+        View(part, view.light, view.scale, _MOST_PIXELS // 5)
         for rows in (view.pixels[: middle[0]], view.pixels[middle[0] :])
         for part in (rows[:, : middle[1]], rows[:, middle[1] :])
     ]

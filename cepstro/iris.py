@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.fit import ROUGHLY, Family, Fit, fit_band, fit_model
+from cepstro.fit import Family, Fit, fit_band, fit_model
 from cepstro.psf import Polygon
 from cepstro.radial import PolarSpectrum
 
@@ -20,6 +20,7 @@ BLADES = (5, 6, 7, 8, 9)
 SECTORS = 24  # the pattern of nine blades repeats every 10 degrees in power
 RINGS = 6.0
 _TURNS = 6  # rotations tried in a period
+_FIRST = 0.02  # where the search ends that compares the numbers of blades
 _FINE = 3  # directions within a sector
 _ANGLES = 48  # of the table, in a period
 _STEP, _LONGEST = 0.02, 14.0  # of the table, frequency times diameter
@@ -42,7 +43,7 @@ def fit_polygon(data: PolarSpectrum, diameter: float, *, softness: float = 0.0) 
     for blades in BLADES:
         turns = np.arange(_TURNS) * (_period(blades) / _TURNS)
         starts = [(diameter, float(turn)) for turn in turns]
-        rough = fit_model(data, _family(blades, softness), starts, band, settled=ROUGHLY)
+        rough = fit_model(data, _family(blades, softness), starts, band, settled=_FIRST)
         fits.append((rough.cost, blades, rough.parameters))
     _, blades, found = min(fits, key=lambda fit: fit[0])
     return fit_model(data, _family(blades, softness), [tuple(found)], band)

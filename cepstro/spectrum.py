@@ -56,13 +56,10 @@ def taper(side: int, *, rolloff: float = 1.0) -> NDArray[np.float32]:
     return np.asarray(0.5 - 0.5 * np.cos(np.pi * rise), np.float32)
 
 
-def corners(
-    shape: tuple[int, int], side: int, *, overlap: float = 0.5, limit: int | None = None
-) -> list[tuple[int, int]]:
+def corners(shape: tuple[int, int], side: int, *, overlap: float = 0.5) -> list[tuple[int, int]]:
     """Top left corners of blocks that cover a picture, row by row.
 
-    Neighbours share at least `overlap` of their side. With `limit`, the overlap is given up and the
-    grid thinned evenly, until no more blocks than that remain (always at least one).
+    Neighbours share at least `overlap` of their side.
     """
     if not 0 <= overlap < 1:
         raise ValueError(f"overlap must be at least 0 and below 1, got {overlap:g}")
@@ -71,10 +68,6 @@ def corners(
         return 1 + int(np.ceil((length - side) / (side * (1 - overlap))))
 
     rows, columns = count(shape[0]), count(shape[1])
-    if limit is not None and rows * columns > limit:
-        shrink = np.sqrt(limit / (rows * columns))
-        rows = max(1, min(int(rows * shrink), limit))
-        columns = max(1, min(columns, limit // rows))
     return [
         (top, left)
         for top in _spread(shape[0] - side, rows)
@@ -129,7 +122,5 @@ def power_spectrum(blocks: Iterable[NDArray[np.floating]], *, rolloff: float = 1
 
 
 def _spread(last: int, count: int) -> list[int]:
-    """`count` whole numbers evenly from 0 to `last`; the middle when there is one."""
-    if count == 1:
-        return [last // 2]
+    """`count` whole numbers evenly from 0 to `last`."""
     return [round(position) for position in np.linspace(0, last, count)]

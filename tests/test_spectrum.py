@@ -111,33 +111,9 @@ def test_corners_cover_a_photo_of_any_aspect(shape, part, overlap):
     assert seen.all()
 
 
-@settings(deadline=None, max_examples=80)
-@given(shape=SHAPES, part=st.floats(0.05, 1), limit=st.integers(1, 60))
-def test_limit_thins_the_grid_evenly_and_keeps_it_in_the_photo(shape, part, limit):
-    side = max(4, int(part * min(shape)))
-    full = corners(shape, side)
-    places = corners(shape, side, limit=limit)
-    assert 1 <= len(places) <= len(full)
-    if len(full) <= limit:
-        assert places == full
-    for top, left in places:
-        assert 0 <= top <= shape[0] - side
-        assert 0 <= left <= shape[1] - side
-    for axis, length in enumerate(shape):
-        starts = sorted({place[axis] for place in places})
-        middle = (starts[0] + starts[-1]) / 2
-        assert abs(middle - (length - side) / 2) <= 0.5  # both halves of the photo count alike
-
-
 def test_cut_gives_views_in_the_order_of_the_corners():
     plane = np.arange(30 * 50, dtype=np.float32).reshape(30, 50)
     blocks = list(cut(plane, 16))
     places = corners((30, 50), 16)
     assert [int(block[0, 0]) for block in blocks] == [50 * top + left for top, left in places]
     assert all(np.shares_memory(block, plane) for block in blocks)
-
-
-@pytest.mark.parametrize("shape", [(17, 8), (100, 10), (10, 100), (200_000, 1024)])
-@pytest.mark.parametrize("limit", [1, 3, 12])
-def test_limit_is_kept_whatever_the_aspect(shape, limit):
-    assert len(corners(shape, min(shape), limit=limit)) <= limit

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from cepstro.fft import good_size, irfft2, rfft2
 
 Plane = NDArray[np.float32]
-_BAND_STEPS = 4  # the rim of a large photo is a small part of it, but not of the time
-_SMALL = 0.3  # share of the frame up to which bands are solved: they converge more slowly
+_BAND_STEPS = 3  # the rim of a large photo is a small part of it, but not of the time
+_SMALL = 0.6  # share of the frame up to which bands are solved: they converge more slowly
 Gain = Callable[[tuple[int, int]], Plane]  # shape of a frame -> A at its frequencies (rfft2 layout)
 
 
