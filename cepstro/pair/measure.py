@@ -26,8 +26,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cepstro.errors import UnsuitableImageError
 from cepstro.fft import good_size, irfft2, rfft2
 
+_NOTHING = 1e-15  # power of a photo without detail; one grey step of 16 bit has 2e-10
 _PASS = 0.2  # cycles/px: below it the planes are flattened by a high pass
 _TRUST = 0.8  # at most this part of a frequency's power is taken for noise
 _STEPS = 40  # of conjugate gradients at most
@@ -101,7 +103,10 @@ def _solve(
     symbol: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Conjugate gradients on the normal equations, preconditioned by the spectrum `symbol`."""
-    ridge = 1e-5 * float(np.median(symbol))
+    middle = float(np.median(symbol))
+    if not middle > _NOTHING:
+        raise UnsuitableImageError("the sharp photo shows no detail where the two photos overlap")
+    ridge = 1e-5 * middle
     gain = 1 / (np.maximum(symbol, 10 * ridge) + ridge)
     kernel = np.zeros_like(left)
     direction = _filter(left, gain)
