@@ -39,7 +39,7 @@ __all__ = ["Analysis", "ChannelBlur", "RadialSpectrum", "Verdict", "analyze"]
 
 LARGEST_BLOCK = 1024  # px; blocks of the first look
 LARGEST_FINE_BLOCK = 2048  # px; blocks of the last fit
-_MOST_PIXELS = 5 * LARGEST_BLOCK**2  # read of a large photo
+_MOST_PIXELS = 4 * LARGEST_BLOCK**2  # read of a large photo
 _SPARSE = 8  # every so many pixels are looked at where blocks are chosen
 _SMALLEST_PHOTO = 32  # px
 _DARKEST = 1e-12  # power of a flat picture
@@ -303,7 +303,7 @@ def _varying(look: Look, fit: Fit) -> list[str]:
         return []
     middle = (view.shape[0] // 2, view.shape[1] // 2)
     quarters = [
-        View(part, view.light, view.scale, _MOST_PIXELS // 5)
+        View(part, view.light, view.scale, _MOST_PIXELS // 4)
         for rows in (view.pixels[: middle[0]], view.pixels[middle[0] :])
         for part in (rows[:, : middle[1]], rows[:, middle[1] :])
     ]
