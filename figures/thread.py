@@ -169,7 +169,7 @@ def draw() -> Figure:
 def main(path: Path) -> None:
     """Draw and save as a small PNG."""
     buffer = io.BytesIO()
-    draw().savefig(buffer, format="png", dpi=72)
+    draw().savefig(buffer, format="png", dpi=110)
     picture = Image.open(buffer).convert("RGB")
     picture.quantize(48, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
