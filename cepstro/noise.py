@@ -59,14 +59,18 @@ def noise_sigma(plane: NDArray[np.floating]) -> float:
 
 def spread_blocks(plane: NDArray[Any], side: int, most: int) -> NDArray[np.float32]:
     """At most about `most` square blocks spread evenly over a plane: N x side x side copies."""
-    height, width = plane.shape
+    places = spread_corners((plane.shape[0], plane.shape[1]), side, most)
+    return np.stack([plane[y : y + side, x : x + side] for y, x in places], dtype=np.float32)
+
+
+def spread_corners(shape: tuple[int, int], side: int, most: int) -> list[tuple[int, int]]:
+    """Top left corners of the blocks of `spread_blocks`."""
+    height, width = shape
     rows, columns = (max(1, -(-2 * n // side) - 1) for n in (height, width))
     thin = max(1.0, np.sqrt(rows * columns / most))
     tops = np.linspace(0, height - side, max(1, int(rows / thin))).astype(int)
     lefts = np.linspace(0, width - side, max(1, int(columns / thin))).astype(int)
-    return np.stack(
-        [plane[y : y + side, x : x + side] for y in tops for x in lefts], dtype=np.float32
-    )
+    return [(int(y), int(x)) for y in tops for x in lefts]
 
 
 def _immerkaer(plane: NDArray[np.floating]) -> float:

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cepstro.fft import rfft2
-from cepstro.noise import spread_blocks
+from cepstro.noise import spread_blocks, spread_corners
 from cepstro.psf import PSF
 
 CAUTION = 1.25  # c: the best constant on half of the sharp photos (1.0 to 1.5 within 0.1 dB)
@@ -101,13 +101,44 @@ def fit(
     Blocks with `clipped` pixels do not count, if a quarter of all is left: hard edges of light cut
     off belong to no blur.
     """
-    side = min(_block_side(psf), *plane.shape)
+    shape = plane.shape[0], plane.shape[1]
+    side, most = _blocks(shape, psf)
+    seen = spread_blocks(plane, side, most)
+    hidden = None
+    if clipped is not None and clipped.any():
+        hidden = spread_blocks(clipped, side, most)
+    return fit_blocks(seen, psf, noise=noise, clipped=hidden, variance=float(np.var(plane)))
+
+
+def places(shape: tuple[int, int], psf: PSF) -> tuple[int, list[tuple[int, int]]]:
+    """Side and top left corners of the blocks of a plane of `shape` that `fit` looks at."""
+    side, most = _blocks(shape, psf)
+    return side, spread_corners(shape, side, most)
+
+
+def fit_blocks(
+    blocks: NDArray[np.float32],
+    psf: PSF,
+    *,
+    noise: float | None = None,
+    clipped: NDArray[np.float32] | None = None,
+    variance: float | None = None,
+) -> Prior:
+    """Fit as `fit` does, to square blocks (N x n x n) of a plane that is not at hand as a whole.
+
+    `clipped` is 1 at the clipped pixels of each block; `variance` is the plane's, where known.
+    """
+    side = blocks.shape[1]
     edge = min(0.5, 1 / (2 * psf.halfwidth - 1))
-    spread = float(np.var(plane))
+    spread = float(np.var(blocks)) if variance is None else variance
     if side < 16 or spread == 0:
         known = 1e-6 * spread if noise is None else noise**2
         return Prior(np.log(max(spread, 1e-12)) - 3.0, 2.0, max(known, 1e-12), 0.0, edge)
-    power = block_power(plane, side, clipped)
+    if clipped is not None:
+        whole = clipped.mean(axis=(1, 2)) < 1e-3
+        if 4 * whole.sum() >= len(blocks):
+            blocks = blocks[whole]
+    power = _mean_power(blocks)
     fy, fx = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)
     response = smear(np.abs(psf.transfer(fy, fx)) ** 2, side)
     log_rho = 0.5 * np.log(np.maximum(fy**2 + fx**2, 1e-12))
@@ -129,26 +160,22 @@ def _band(
     return used
 
 
-def _block_side(psf: PSF) -> int:
-    return int(np.clip(2 ** np.ceil(np.log2(32 * psf.halfwidth)), 64, 512))
+def _blocks(shape: tuple[int, int], psf: PSF) -> tuple[int, int]:
+    """Side and largest number of the blocks."""
+    side = int(np.clip(2 ** np.ceil(np.log2(32 * psf.halfwidth)), 64, 512))
+    side = min(side, *shape)
+    return side, max(4, min(_MOST_BLOCKS, (1 << 23) // side**2))
 
 
-def block_power(
-    plane: NDArray[np.floating], side: int, clipped: NDArray[np.bool_] | None = None
-) -> NDArray[np.float64]:
+def _mean_power(blocks: NDArray[np.float32]) -> NDArray[np.float64]:
     """Mean power of Hann-windowed blocks: the logarithm of white noise of sigma reads ln sigma^2.
 
     The logarithm of a mean of few periodograms lies low, by 1/(2 n) + 1/(12 n^2): put right.
     """
+    side = blocks.shape[1]
     window = np.hanning(side + 2)[1:-1].astype(np.float32)
     window = window[:, None] * window
     total = np.zeros((side, side // 2 + 1))
-    most = max(4, min(_MOST_BLOCKS, (1 << 23) // side**2))
-    blocks = spread_blocks(plane, side, most)
-    if clipped is not None and clipped.any():
-        whole = spread_blocks(clipped, side, most).mean(axis=(1, 2)) < 1e-3
-        if 4 * whole.sum() >= len(blocks):
-            blocks = blocks[whole]
     for block in blocks:
         total += np.abs(rfft2((block - block.mean()) * window)) ** 2
     total /= len(blocks) * np.sum(window.astype(np.float64) ** 2)
