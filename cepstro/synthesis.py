@@ -17,6 +17,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from cepstro import chunks
 from cepstro.errors import NoDefocusError
 from cepstro.fft import good_size, irfft2, rfft2
 from cepstro.light import Light, from_linear, luminance, split_alpha, to_linear
@@ -56,8 +57,9 @@ def blur(
 
     Parameters
     ----------
-    image : Photo or array
-        H x W or H x W x C; with 2 or 4 channels the last is alpha, which is kept as it is.
+    image : Photo, array or Dask array
+        H x W or H x W x C; with 2 or 4 channels the last is alpha, which is kept as it is. A Dask
+        array gives a lazy one.
     psf : PSF or sequence of PSF
         One for all colours, or one for each (red, green, blue).
     light : "srgb", "linear" or ToneCurve, optional
@@ -85,6 +87,8 @@ def blur(
     >>> bool((blur(flat, Disk(9)) == flat).all())
     True
     """
+    if chunks.is_lazy(image):
+        return _lazily(*chunks.unpack(image, light, progress), psf)
     pixels, light = unpack(image, light)
     check_finite(pixels)
     colour, alpha = split_alpha(pixels)
@@ -113,6 +117,18 @@ def blur(
             progress((c + 1) / len(psfs))
     result: Photo | NDArray[Any] = repack(image, out)
     return result
+
+
+def halo(psfs: Sequence[PSF]) -> int:
+    """Find how far around a pixel a blur looks, px: band-limited edges ring beyond halfwidths."""
+    return max(4 * psf.halfwidth + 16 for psf in psfs)
+
+
+def _lazily(image: Any, light: Light, psf: PSF | Sequence[PSF]) -> Any:
+    """Dask array of the result."""
+    colour, _ = split_alpha(image)
+    psfs = _one_each(psf, 1 if colour.ndim == 2 else colour.shape[2])
+    return chunks.windows(image, lambda window, _: blur(window, psfs, light=light), halo(psfs))
 
 
 @overload

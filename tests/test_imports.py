@@ -40,6 +40,7 @@ PATH = [
     "reasons",
     "result",
     "analysis",
+    "chunks",
     "restore",
     "synthesis",
     "pair",

@@ -13,9 +13,11 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cepstro import chunks
 from cepstro.light import Light, split_alpha
 from cepstro.photo import Photo, check_finite, repack, unpack
 from cepstro.psf import PSF
+from cepstro.restore import windows
 from cepstro.restore.colour import Job, by_channel, by_luminance, by_wiener
 
 METHODS = ("wiener", "lucy", "sparse", "best")
@@ -38,9 +40,10 @@ def deblur(
 
     Parameters
     ----------
-    image : Photo or array
+    image : Photo, array or Dask array
         H x W or H x W x C (C 1 to 4; alpha, the last of 2 or 4, is carried through untouched).
-        Integers span their whole range, floats 0..1.
+        Integers span their whole range, floats 0..1. Of a Dask array some blocks are read at once,
+        to measure mean and noise; the result is lazy.
     psf : PSF, or a sequence of one PSF a colour channel
         The blur, e.g. ``analyze(image).psf`` or ``Disk(33)``.
     nsr : float, "auto" or None
@@ -78,16 +81,19 @@ def deblur(
     >>> cepstro.deblur(blurred, cepstro.Disk(5), nsr=1e-3).shape
     (40, 60)
     """
-    pixels, light = unpack(image, light)
+    later = chunks.is_lazy(image)
+    pixels, light = chunks.unpack(image, light, progress) if later else unpack(image, light)
     colour, alpha = split_alpha(pixels)
     channels = 1 if colour.ndim == 2 else colour.shape[2]
     psfs = _one_each(psf, channels)
     _check_numbers(nsr, noise, diameter_error)
     if method is not None and method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    check_finite(colour)
     if method is None and isinstance(nsr, (int, float)):
         method = "wiener"
+    if later:
+        return _lazily(pixels, psfs, method, nsr, noise, diameter_error, light)
+    check_finite(colour)
     out = np.empty_like(pixels)
     planes = colour[..., None] if colour.ndim == 2 else colour
     targets = out[..., None] if colour.ndim == 2 else out
@@ -104,6 +110,29 @@ def deblur(
         out[..., -1] = alpha
     done: Image = repack(image, out)
     return done
+
+
+def _lazily(
+    image: Any,
+    psfs: list[PSF],
+    method: str | None,
+    nsr: float | str | None,
+    noise: float | None,
+    error: float,
+    light: Light,
+) -> Any:
+    """Dask array of the result."""
+    side, corners = windows.places(image.shape[:2], psfs[0])
+    plan = windows.measure(
+        chunks.blocks(image, side, corners),
+        psfs,
+        method=method,
+        nsr=nsr,
+        noise=noise,
+        error=error,
+        light=light,
+    )
+    return chunks.windows(image, plan, plan.halo)
 
 
 def _one_each(psf: PSF | Sequence[PSF], channels: int) -> list[PSF]:

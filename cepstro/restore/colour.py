@@ -174,7 +174,7 @@ class Plan:
 
 def _plan(job: Job, psf: PSF, plane: Plane, mask: NDArray[np.bool_]) -> Plan:
     """Measure a plane for the strong methods; takes its mean away in place."""
-    square = float(np.mean(_slope(plane, job.light) ** 2, dtype=np.float64))
+    square = float(np.mean(steepness(plane, job.light) ** 2, dtype=np.float64))
     mean = _remove_mean(plane)
     known = None if job.noise is None else job.noise * square**0.5
     fitted = fit(plane, psf, noise=known, clipped=mask)
@@ -192,7 +192,7 @@ def _rest_plan(psf: PSF, plane: Plane, mask: NDArray[np.bool_]) -> Plan:
 
 def _strong(job: Job, plan: Plan, plane: Plane, mask: NDArray[np.bool_], tell: Tell) -> Plane:
     """Restore a plane of light by the method asked for, or the default."""
-    slope = _slope(plane, job.light)
+    slope = steepness(plane, job.light)
     plane -= plan.mean
     mean = float(plan.mean)
     unknown = mask if plan.clipped and mask.any() else None
@@ -241,12 +241,12 @@ def _share(plane: Plane, luminance: Plane) -> np.float32:
 def _fit(job: Job, c: int, plane: Plane, mean: np.float32) -> Prior:
     known = None
     if job.noise is not None:
-        slope = _slope(plane + mean, job.light)
+        slope = steepness(plane + mean, job.light)
         known = job.noise * float(np.sqrt(np.mean(slope * slope)))
     return fit(plane, job.psfs[c], noise=known)
 
 
-def _slope(plane: Plane, light: Light) -> Plane:
+def steepness(plane: Plane, light: Light) -> Plane:
     """Find d light / d encoded at each pixel: how noise grows when encoded values are decoded."""
     step = np.float32(1 / 512)
     encoded = from_linear(np.clip(plane, 0, 1), np.dtype(np.float32), light=light)

@@ -1,0 +1,108 @@
+"""Dask arrays in, lazy Dask arrays out: the same picture as in one piece."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import cepstro
+
+da = pytest.importorskip("dask.array")
+SOFT = cepstro.Disk(9)
+
+
+def scene(height: int, width: int, *channels: int) -> np.ndarray:
+    """A blurred, noisy picture in 16 bit, of walks with steps."""
+    rng = np.random.default_rng(8)
+    walk = rng.standard_normal((height, width, *channels)).cumsum(0).cumsum(1)
+    soft = cepstro.blur(0.5 + 0.35 * np.sin(walk / 40), SOFT, light="linear")
+    noisy = soft + 0.002 * rng.standard_normal(soft.shape)
+    return np.rint(65535 * np.clip(noisy, 0, 1)).astype(np.uint16)
+
+
+def steps(a: np.ndarray, b: np.ndarray, rim: int = 0) -> float:
+    """Largest difference away from the border, in 1/255 of the range."""
+    inside = np.s_[rim : a.shape[0] - rim, rim : a.shape[1] - rim]
+    return float(np.abs(a[inside].astype(float) - b[inside]).max() / 65535 * 255)
+
+
+def untouchable(*shape: int):
+    """A Dask array that fails where it is computed."""
+
+    def fail(block):
+        raise AssertionError("computed")
+
+    return da.zeros(shape, dtype=np.uint16, chunks=100).map_blocks(fail, dtype=np.uint16)
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_blur_of_a_dask_array_is_lazy_and_the_blur(channels):
+    clean = scene(300, 350, *channels)
+    soft = cepstro.blur(da.from_array(clean, chunks=128), cepstro.Motion(11, angle=30))
+    assert isinstance(soft, da.Array)
+    assert (soft.shape, soft.dtype) == (clean.shape, clean.dtype)
+    whole = cepstro.blur(clean, cepstro.Motion(11, angle=30))
+    assert steps(soft.compute(), whole) < 1
+    assert steps(soft.compute(), whole, 16) < 0.25
+    assert isinstance(cepstro.blur(untouchable(300, 300), SOFT), da.Array)
+
+
+@pytest.mark.parametrize("nsr", ["auto", 1e-2])
+def test_deblur_of_a_dask_array_shows_no_seams(nsr):
+    blurred = scene(600, 700)
+    lazy = cepstro.deblur(da.from_array(blurred, chunks=256), SOFT, nsr=nsr, method="wiener")
+    assert isinstance(lazy, da.Array)
+    made = lazy.compute()
+    whole = cepstro.deblur(blurred, SOFT, nsr=nsr, method="wiener")
+    assert made.dtype == blurred.dtype
+    assert steps(made, whole, 160) < 1
+    assert steps(made, blurred, 160) > 10  # deblurred it was
+
+
+def test_measuring_reads_some_blocks_of_a_large_picture():
+    read: list[int] = []
+
+    def grain(block, block_info=None):
+        read.append(block.size)
+        return np.random.default_rng(len(read)).integers(0, 65535, block.shape, np.uint16)
+
+    large = da.zeros((8192, 8192), dtype=np.uint16, chunks=256).map_blocks(grain, dtype=np.uint16)
+    read.clear()
+    assert isinstance(cepstro.deblur(large, SOFT, method="wiener"), da.Array)
+    assert 0 < sum(read) < large.size / 2
+
+
+def test_colours_alpha_and_their_own_psfs_are_kept_apart():
+    picture = scene(200, 220, 4)
+    psfs = [cepstro.Disk(5), cepstro.Disk(6), cepstro.Disk(7)]
+    lazy = cepstro.deblur(da.from_array(picture, chunks=(100, 220, 2)), psfs, nsr=1e-2)
+    made = lazy.compute()
+    assert steps(made, cepstro.deblur(picture, psfs, nsr=1e-2), 60) < 1
+    assert (made[..., 3] == picture[..., 3]).all()
+
+
+def test_what_is_no_picture_is_refused_when_it_is_asked_for():
+    zeros = da.zeros((50, 50), dtype=np.uint16)
+    with pytest.raises(ValueError, match="compute_chunk_sizes"):
+        cepstro.blur(zeros[zeros[:, 0] > 0], SOFT)
+    with pytest.raises(TypeError, match="uint8, uint16, uint32 or float, got int64"):
+        cepstro.blur(zeros.astype(np.int64), SOFT)
+    with pytest.raises(TypeError, match="a Dask array, got Delayed"):
+        cepstro.deblur(zeros.to_delayed()[0, 0], SOFT)
+    with pytest.raises(ValueError, match=r"dask\.diagnostics"):
+        cepstro.deblur(zeros, SOFT, nsr=1e-2, progress=print)
+    with pytest.raises(ValueError, match="psf must be a PSF or 1 of them"):
+        cepstro.deblur(zeros, [SOFT, SOFT], nsr=1e-2)
+
+
+def test_arrays_do_not_load_dask():
+    code = (
+        "import sys, numpy, cepstro\n"
+        "cepstro.deblur(numpy.zeros((40, 40)), cepstro.Disk(5), nsr=1e-2)\n"
+        "cepstro.blur(numpy.zeros((40, 40)), cepstro.Disk(5))\n"
+        "assert 'dask' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
