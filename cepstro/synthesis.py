@@ -88,7 +88,8 @@ def blur(
     True
     """
     if chunks.is_lazy(image):
-        return _lazily(*chunks.unpack(image, light, progress), psf)
+        lazy: NDArray[Any] = _lazily(*chunks.unpack(image, light, progress), psf)
+        return lazy
     pixels, light = unpack(image, light)
     check_finite(pixels)
     colour, alpha = split_alpha(pixels)

@@ -92,7 +92,8 @@ def deblur(
     if method is None and isinstance(nsr, (int, float)):
         method = "wiener"
     if later:
-        return _lazily(pixels, psfs, method, nsr, noise, diameter_error, light)
+        lazy: Image = _lazily(pixels, psfs, method, nsr, noise, diameter_error, light)
+        return lazy
     check_finite(colour)
     out = np.empty_like(pixels)
     planes = colour[..., None] if colour.ndim == 2 else colour
