@@ -109,8 +109,10 @@ def measure(
     for c, psf in enumerate(psfs):
         plane = to_linear(planes[..., c], light=light)
         means.append(np.float32(plane.mean(dtype=np.float64)))
-        given = isinstance(nsr, (int, float))
-        nsrs.append(nsr if given else _prior(plane, psf, noise, light))
+        if isinstance(nsr, (int, float)):
+            nsrs.append(float(nsr))
+        else:
+            nsrs.append(_prior(plane, psf, noise, light))
     halo = max(_reach(psf, one, error) for psf, one in zip(psfs, nsrs, strict=True))
     return ByWiener(psfs, nsrs, means, error, light, halo)
 
