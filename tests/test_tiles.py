@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
@@ -11,6 +16,7 @@ import cepstro
 from cepstro import tiles
 from cepstro.cli import app
 from cepstro.errors import ReadError, WriteError
+from cepstro.tiles import unfinished
 
 
 def scene(height: int, width: int, *channels: int) -> np.ndarray:
@@ -25,7 +31,7 @@ def scene(height: int, width: int, *channels: int) -> np.ndarray:
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(tiles, "_TILE", 64)
+    monkeypatch.setattr(unfinished, "_TILE", 64)
     monkeypatch.setattr(tiles, "_CORE", 128)
 
 
@@ -86,15 +92,81 @@ def test_small_pictures_alpha_and_other_depths(tmp_path, dtype):
     assert seen[-1] == 1
 
 
-def test_stopped_work_leaves_nothing(tmp_path):
-    tifffile.imwrite(tmp_path / "in.tif", scene(300, 300))
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("ending", [".tif", ".zarr"])
+def test_stopped_work_shows_nothing_and_goes_on_where_it_was(tmp_path, ending, monkeypatch):
+    if ending == ".zarr":
+        pytest.importorskip("zarr")
+    path, out = tmp_path / "in.tif", tmp_path / f"out{ending}"
+    tifffile.imwrite(path, scene(500, 300), tile=(64, 64), compression="zlib")
 
     def stop(part: float) -> None:
-        raise KeyboardInterrupt
+        if part > 0.6:
+            raise Stop
 
-    with pytest.raises(KeyboardInterrupt):
-        tiles.blur_file(tmp_path / "in.tif", tmp_path / "out.tif", cepstro.Disk(5), progress=stop)
-    assert [path.name for path in tmp_path.iterdir()] == ["in.tif"]
+    with pytest.raises(Stop):
+        tiles.deblur_file(path, out, cepstro.Disk(5), nsr=1e-2, progress=stop)
+    assert not out.exists()
+    seen: list[float] = []
+    tiles.deblur_file(path, out, cepstro.Disk(5), nsr=1e-2, progress=seen.append)
+    assert min(seen) > 0.5
+    assert {one.name for one in tmp_path.iterdir()} == {"in.tif", out.name}
+    tiles.deblur_file(path, tmp_path / f"whole{ending}", cepstro.Disk(5), nsr=1e-2)
+    assert content(out) == content(tmp_path / f"whole{ending}")
+
+
+def content(path: Path) -> dict[str, bytes]:
+    if path.is_file():
+        return {"": path.read_bytes()}
+    return {str(p.relative_to(path)): p.read_bytes() for p in path.rglob("*") if p.is_file()}
+
+
+def test_other_settings_or_another_input_start_anew(tmp_path):
+    path, out = tmp_path / "in.tif", tmp_path / "out.tif"
+    tifffile.imwrite(path, scene(500, 300))
+
+    def run(diameter: float, until: float) -> list[float]:
+        seen: list[float] = []
+
+        def tell(part: float) -> None:
+            seen.append(part)
+            if part > until:
+                raise Stop
+
+        with contextlib.suppress(Stop):
+            tiles.blur_file(path, out, cepstro.Disk(diameter), progress=tell)
+        return seen
+
+    run(5, 0.6)
+    assert min(run(7, 0.6)) < 0.2
+    tifffile.imwrite(path, scene(500, 300)[::-1])
+    assert min(run(7, 1)) < 0.2
+    whole = cepstro.blur(tifffile.imread(path), cepstro.Disk(7))
+    assert steps(tifffile.imread(out), whole, 16) < 0.25
+
+
+def test_killed_work_is_finished_by_the_next_run(tmp_path):
+    path, out = tmp_path / "in.tif", tmp_path / "out.tif"
+    tifffile.imwrite(path, scene(900, 900), tile=(64, 64), compression="zlib")
+    code = (
+        "import os, cepstro\n"
+        "from cepstro import tiles\n"
+        "from cepstro.tiles import unfinished\n"
+        "tiles._CORE, unfinished._TILE = 128, 64\n"
+        "def kill(part):\n"
+        "    if part > 0.5: os.kill(os.getpid(), 9)\n"
+        f"tiles.blur_file({str(path)!r}, {str(out)!r}, cepstro.Disk(5), progress=kill)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True)
+    assert done.returncode == -9
+    assert not out.exists()
+    seen: list[float] = []
+    tiles.blur_file(path, out, cepstro.Disk(5), progress=seen.append)
+    assert min(seen) > 0.4
+    assert steps(tifffile.imread(out), cepstro.blur(tifffile.imread(path), cepstro.Disk(5)), 16) < 1
 
 
 def test_what_is_not_worked_on_is_refused_in_one_sentence(tmp_path):
@@ -111,7 +183,7 @@ def test_what_is_not_worked_on_is_refused_in_one_sentence(tmp_path):
     odd.write_bytes(b"no TIFF")
     with pytest.raises(ReadError, match=r"odd\.tif cannot be read as TIFF"):
         tiles.blur_file(odd, tmp_path / "out.tif", cepstro.Disk(5))
-    with pytest.raises(WriteError, match=r"must end in \.tif"):
+    with pytest.raises(WriteError, match=r"must end in \.tif or \.zarr"):
         tiles.blur_file(ok, tmp_path / "out.png", cepstro.Disk(5))
     with pytest.raises(WriteError, match="is the input itself"):
         tiles.blur_file(ok, ok, cepstro.Disk(5))

@@ -66,14 +66,14 @@ def bare(path: Path, side: int) -> float:
     import tifffile
 
     from cepstro.fft import irfft2, rfft2
-    from cepstro.tiles import _Source
+    from cepstro.tiles import opened
 
     start = time.perf_counter()
-    with _Source(path) as source:
+    with opened(path) as source:
 
         def tiles():
             for top in range(0, side, TILE):
-                band = source.window(top, 0, TILE, side)
+                band = source.sheets[0].window(top, 0, TILE, side)
                 yield from (band[:, left : left + TILE] for left in range(0, side, TILE))
 
         tifffile.imwrite(path.with_name("copy.tif"), tiles(), **form(side))

@@ -1,0 +1,213 @@
+"""Where pictures larger than memory come from: TIFF, BigTIFF and OME-TIFF, window by window.
+
+A file holds one or more sheets, flat pictures of one size: a TIFF one (its first page), an OME-TIFF
+one for every channel, depth and time. Only the tiles or strips that a window touches are decoded.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cepstro.errors import ReadError
+from cepstro.fft import threads
+from cepstro.icc import tone_curve
+from cepstro.light import Light
+from cepstro.photo import safe_name
+
+Shape = tuple[int, int]
+DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
+
+
+class Sheet(Protocol):
+    """A flat picture whose pixels are decoded window by window."""
+
+    @property
+    def form(self) -> Form:
+        """Size, samples and dtype."""
+        ...
+
+    def window(self, top: int, left: int, height: int, width: int) -> NDArray[Any]:
+        """Decode a window: height x width, or with channels last."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What all sheets of a file have in common."""
+
+    size: Shape
+    samples: int  # channels side by side, alpha last of 2 or 4
+    dtype: np.dtype[Any]
+    light: Light = "srgb"
+
+    @property
+    def colours(self) -> int:
+        """Channels without alpha."""
+        return self.samples - (self.samples in (2, 4))
+
+    def touches(self, at: Shape, shape: tuple[int, ...]) -> bool:
+        """Whether a window touches the picture's border."""
+        return 0 in at or at[0] + shape[0] == self.size[0] or at[1] + shape[1] == self.size[1]
+
+
+class Source(AbstractContextManager["Source"], Protocol):
+    """A file that is open: its sheets, and what the copy of it needs to know."""
+
+    path: Path
+    sheets: list[Sheet]
+    shape: tuple[int, ...]  # of the whole, as an array
+    said: dict[str, Any]  # what the file said beside its pixels
+
+
+class TiffSource(AbstractContextManager["TiffSource"]):
+    """A TIFF, BigTIFF or OME-TIFF."""
+
+    def __init__(self, path: Path) -> None:
+        import tifffile
+
+        self.path = path
+        self.sheets: list[Sheet] = []
+        try:
+            self._file = tifffile.TiffFile(path)
+            pages = self._pages()
+        except (OSError, tifffile.TiffFileError) as error:
+            raise ReadError(f"{safe_name(path)} cannot be read as TIFF: {error}") from error
+        self._pool = ThreadPoolExecutor(threads())
+        try:
+            first = pages[0].keyframe
+            form = self._form(first)
+            lock = threading.Lock()
+            self.sheets = [
+                _TiffSheet(form, path, page, self._file.filehandle, lock, self._pool)
+                for page in pages
+            ]
+        except ReadError:
+            self.__exit__(None, None, None)
+            raise
+        inner = form.size if form.samples == 1 else (*form.size, form.samples)
+        self.shape = inner if len(pages) == 1 else (len(pages), *inner)
+        self.said = {
+            "icc": first.iccprofile,
+            "resolution": first.resolution,
+            "unit": first.resolutionunit,
+            "packed": first.compression != 1,
+            "ome": self._file.ome_metadata,
+        }
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._pool.shutdown()
+        self._file.close()
+
+    def _pages(self) -> list[Any]:
+        if not self._file.is_ome:
+            return [self._file.pages[0]]
+        pages = list(self._file.series[0].levels[0].pages)
+        if len(self._file.series) > 1 or any(
+            p is None or p.parent is not self._file for p in pages
+        ):
+            raise ReadError(
+                f"{safe_name(self.path)} is an OME-TIFF of several pictures or files; "
+                "save one picture as one file"
+            )
+        return pages
+
+    def _form(self, page: Any) -> Form:
+        name = safe_name(self.path)
+        orientation = page.tags.get(274)
+        bits = page.bitspersample
+        if (
+            page.dtype is None
+            or np.dtype(page.dtype).newbyteorder("=") not in DTYPES
+            or (bits if isinstance(bits, int) else max(bits)) != 8 * page.dtype.itemsize
+        ):
+            raise ReadError(
+                f"{name} has samples of another kind than 8 or 16 bit or float32; "
+                "pictures of this size are worked on in those only"
+            )
+        if (
+            page.photometric not in (1, 2)
+            or page.samplesperpixel > 4
+            or (page.samplesperpixel > 1 and page.planarconfig != 1)
+            or page.imagedepth > 1
+            or (orientation is not None and orientation.value != 1)
+        ):
+            raise ReadError(
+                f"{name} is not upright grey or RGB with its channels side by side; "
+                "pictures of this size are worked on in that form only"
+            )
+        own = tone_curve(page.iccprofile) if page.iccprofile else None
+        return Form(
+            (page.imagelength, page.imagewidth),
+            int(page.samplesperpixel),
+            np.dtype(page.dtype).newbyteorder("="),
+            own if own is not None else "srgb",
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _TiffSheet:
+    form: Form
+    path: Path
+    page: Any
+    file: Any
+    lock: threading.Lock
+    pool: ThreadPoolExecutor
+
+    def window(self, top: int, left: int, height: int, width: int) -> NDArray[Any]:
+        """Decode a window: height x width, or with channels last."""
+        out = np.zeros((height, width, self.form.samples), self.form.dtype)
+        key = self.page.keyframe
+        if key.is_tiled:
+            rows, columns = key.tilelength, key.tilewidth
+        else:
+            rows, columns = min(key.rowsperstrip, self.form.size[0]), self.form.size[1]
+        across = -(-self.form.size[1] // columns)
+
+        def decode(place: Shape) -> None:
+            row, column = place
+            segment = self._segment(row * across + column)
+            if segment is None:
+                return
+            y, x = row * rows - top, column * columns - left  # of the segment in the window
+            here = np.s_[max(y, 0) : y + segment.shape[0], max(x, 0) : x + segment.shape[1]]
+            part = out[here]
+            there = np.s_[
+                max(-y, 0) : max(-y, 0) + part.shape[0], max(-x, 0) : max(-x, 0) + part.shape[1]
+            ]
+            part[:] = segment[there]
+
+        places = [
+            (row, column)
+            for row in range(top // rows, -(-(top + height) // rows))
+            for column in range(left // columns, -(-(left + width) // columns))
+        ]
+        list(self.pool.map(decode, places))
+        return out[..., 0] if self.form.samples == 1 else out
+
+    def _segment(self, index: int) -> NDArray[Any] | None:
+        offset, count = self.page.dataoffsets[index], self.page.databytecounts[index]
+        if count == 0:
+            return None
+        with self.lock:
+            self.file.seek(offset)
+            data = self.file.read(count)
+        key = self.page.keyframe
+        try:
+            decoded, _, shape = key.decode(data, index, jpegtables=key.jpegtables)
+        except Exception as error:
+            raise ReadError(f"{safe_name(self.path)} cannot be read: it is broken") from error
+        return None if decoded is None else decoded[0, : shape[1], : shape[2]]

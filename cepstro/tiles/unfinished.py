@@ -1,0 +1,209 @@
+"""What is done of a large result: kept row by row beside it, so that stopped work goes on.
+
+Rows of blocks are put, whole or not at all, into a hidden folder with the name of the result. Work
+of the same kind on the same input (size and time) goes on after the last of them, whatever stopped
+it; any other work starts anew. When all rows are there the result is put together, takes its name
+in one step, and the folder goes. A TIFF's rows are TIFFs, whose packed tiles are copied.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cepstro.errors import WriteError
+from cepstro.fft import threads
+from cepstro.photo import check_output, safe_name
+from cepstro.photo.saving import placing, save
+from cepstro.tiles.source import Form, Source
+from cepstro.tiles.zarrs import create, is_zarr
+
+_TILE = 512  # px; of the files written
+_BUFFER = 16 << 20  # bytes of tiles that wait to be packed
+_BIG = 3_900_000_000  # bytes from which on a BigTIFF is written
+_SETTINGS = "settings"
+
+
+class Unfinished(Protocol):
+    """A result in the making."""
+
+    def has(self, sheet: int, top: int) -> bool:
+        """Whether the rows from `top` on of a sheet are done."""
+        ...
+
+    def keep(self, sheet: int, top: int, band: NDArray[Any]) -> None:
+        """Keep rows of a sheet, height x width x samples."""
+        ...
+
+    def finish(self, tops: list[int]) -> None:
+        """Put the result in place; every sheet has rows from `tops` on."""
+        ...
+
+
+def begin(source: Source, target: Path, settings: list[Any]) -> Unfinished:
+    """Start, or go on with, a result of `settings` from an open source.
+
+    Raises
+    ------
+    WriteError
+        If `target` is no place for it.
+    """
+    if not is_zarr(target) and target.suffix.lower() not in (".tif", ".tiff"):
+        raise WriteError(
+            f"{safe_name(target)} must end in .tif or .zarr: a picture of this size is written so"
+        )
+    if is_zarr(target) and (target.exists() or target.is_symlink()):
+        raise WriteError(f"{safe_name(target)} is there already; remove it or name another")
+    check_output(target, source.path)
+    folder = target.parent / f".{target.name}.cepstro"
+    digest = hashlib.sha256(json.dumps([settings, _stamp(source.path)]).encode()).hexdigest()
+    note = folder / _SETTINGS
+    try:
+        if not (note.is_file() and note.read_text() == digest):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            save(note, digest.encode())
+    except OSError as error:
+        raise WriteError(f"{safe_name(folder)} cannot be made: {error.strerror}") from error
+    return (_Zarr if is_zarr(target) else _Tiff)(source, target, folder)
+
+
+def _stamp(path: Path) -> list[Any]:
+    """Where a source is, its size and its time; of a folder, of all its files together."""
+    files = [path]
+    if path.is_dir():
+        files = [Path(here) / name for here, _, names in os.walk(path) for name in names]
+    found = [file.stat() for file in files]
+    return [
+        str(path.resolve()), sum(s.st_size for s in found), max(s.st_mtime_ns for s in found),
+    ]  # fmt: skip
+
+
+class _Tiff:
+    def __init__(self, source: Source, target: Path, folder: Path) -> None:
+        self._target, self._folder = target, folder
+        self._form, self._shape = source.sheets[0].form, source.shape
+        self._count, self._said = len(source.sheets), source.said
+
+    def has(self, sheet: int, top: int) -> bool:
+        return self._part(sheet, top).is_file()
+
+    def keep(self, sheet: int, top: int, band: NDArray[Any]) -> None:
+        import tifffile
+
+        pixels = band[..., 0] if self._form.samples == 1 else band
+        with placing(self._part(sheet, top)) as file:
+            tifffile.imwrite(
+                tifffile.FileHandle(file, name="part.tif"),
+                pixels,
+                metadata=None,
+                maxworkers=threads(),
+                buffersize=_BUFFER,
+                **_options(self._form, self._said),
+            )
+
+    def finish(self, tops: list[int]) -> None:
+        import tifffile
+
+        axes: Any = self._said.get("axes")
+        named = self._target.name.lower().endswith((".ome.tif", ".ome.tiff"))
+        new = bool(axes and named and not self._said.get("ome"))
+        about: dict[str, Any] = {"metadata": None}
+        if new:
+            about = {"metadata": {"axes": "".join(axis["name"].upper() for axis in axes)}}
+        elif self._said.get("ome") and named:
+            about["description"] = self._said["ome"].encode()
+        size = int(np.prod(self._shape)) * self._form.dtype.itemsize
+        with (
+            placing(self._target) as file,
+            tifffile.TiffWriter(
+                tifffile.FileHandle(file, name=self._target.name), bigtiff=size > _BIG, ome=new
+            ) as writer,
+        ):
+            writer.write(
+                self._segments(tops),
+                shape=self._shape,
+                dtype=self._form.dtype,
+                iccprofile=self._said.get("icc"),
+                resolution=self._said.get("resolution"),
+                resolutionunit=self._said.get("unit"),
+                software=False,
+                **about,
+                **_options(self._form, self._said),
+            )
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _part(self, sheet: int, top: int) -> Path:
+        return self._folder / f"{sheet}-{top}.tif"
+
+    def _segments(self, tops: list[int]) -> Iterator[bytes]:
+        """Tiles as they are packed, row by row, sheet by sheet."""
+        import tifffile
+
+        for sheet in range(self._count):
+            for top in tops:
+                with tifffile.TiffFile(self._part(sheet, top), is_ome=False) as part:
+                    page: Any = part.pages[0]
+                    for at, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+                        part.filehandle.seek(at)
+                        yield part.filehandle.read(count)
+
+
+def _options(form: Form, said: dict[str, Any]) -> dict[str, Any]:
+    """How tiles are laid out and packed: the same for the parts and the whole."""
+    packed = bool(said.get("packed"))
+    return {
+        "tile": (_TILE, _TILE),
+        "photometric": "rgb" if form.colours == 3 else "minisblack",
+        "planarconfig": "contig" if form.samples > 1 else None,
+        "extrasamples": ["unassalpha"] if form.samples in (2, 4) else None,
+        "compression": "zlib" if packed else None,
+        "compressionargs": {"level": 1} if packed else None,
+        "predictor": 2 if packed and form.dtype.kind == "u" else None,
+    }
+
+
+class _Zarr:
+    def __init__(self, source: Source, target: Path, folder: Path) -> None:
+        self._target, self._folder = target, folder
+        form = source.sheets[0].form
+        self._side = source.shape[: len(source.shape) - (3 if form.samples > 1 else 2)]
+        self._made = folder / "made.zarr"
+        begun = folder / "begun"
+        if begun.is_file():
+            from cepstro.tiles.zarrs import library
+
+            found = library().open(self._made, mode="r+")
+            self._array = found["0"] if source.said.get("axes") else found
+        else:
+            self._array = create(self._made, source.shape, form, source.said, _TILE)
+            save(begun, b"")
+
+    def has(self, sheet: int, top: int) -> bool:
+        return (self._folder / f"{sheet}-{top}").is_file()
+
+    def keep(self, sheet: int, top: int, band: NDArray[Any]) -> None:
+        lead = tuple(int(i) for i in np.unravel_index(sheet, self._side)) if self._side else ()
+        rows = slice(top, top + band.shape[0])
+        shape = self._array[(*lead, slice(0, 0))].shape[1:]
+        self._array[(*lead, rows)] = band.reshape(band.shape[0], *shape)
+        save(self._folder / f"{sheet}-{top}", b"")
+
+    def finish(self, tops: list[int]) -> None:
+        try:
+            self._made.rename(self._target)
+        except OSError as error:
+            raise WriteError(
+                f"{safe_name(self._target)} cannot be written: {error.strerror}"
+            ) from error
+        with contextlib.suppress(OSError):
+            shutil.rmtree(self._folder)
