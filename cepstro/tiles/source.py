@@ -24,6 +24,7 @@ from cepstro.light import Light
 from cepstro.photo import safe_name
 
 Shape = tuple[int, int]
+_AXES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}  # of OME-Zarr
 DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 
 
@@ -75,27 +76,32 @@ class TiffSource(AbstractContextManager["TiffSource"]):
         import tifffile
 
         self.path = path
-        self.sheets: list[Sheet] = []
         try:
             self._file = tifffile.TiffFile(path)
-            pages = self._pages()
         except (OSError, tifffile.TiffFileError) as error:
             raise ReadError(f"{safe_name(path)} cannot be read as TIFF: {error}") from error
         self._pool = ThreadPoolExecutor(threads())
         try:
+            pages = self._pages()
             first = pages[0].keyframe
             form = self._form(first)
-            lock = threading.Lock()
-            self.sheets = [
-                _TiffSheet(form, path, page, self._file.filehandle, lock, self._pool)
-                for page in pages
-            ]
-        except ReadError:
+        except Exception as error:  # tifffile raises of every kind for what is broken
             self.__exit__(None, None, None)
-            raise
+            if isinstance(error, ReadError):
+                raise
+            raise ReadError(f"{safe_name(path)} cannot be read: it is broken") from error
+        lock = threading.Lock()
+        self.sheets: list[Sheet] = [
+            _TiffSheet(form, path, page, self._file.filehandle, lock, self._pool) for page in pages
+        ]
         inner = form.size if form.samples == 1 else (*form.size, form.samples)
         self.shape = inner if len(pages) == 1 else (len(pages), *inner)
+        axes = self._file.series[0].axes.lower() if self._file.is_ome else ""
+        known = bool(axes) and set(axes) <= set(_AXES)
+        if known:
+            self.shape = tuple(self._file.series[0].shape)
         self.said = {
+            "axes": [{"name": name, "type": _AXES[name]} for name in axes] if known else None,
             "icc": first.iccprofile,
             "resolution": first.resolution,
             "unit": first.resolutionunit,
