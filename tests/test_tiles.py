@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +16,8 @@ from typer.testing import CliRunner
 import cepstro
 from cepstro import tiles
 from cepstro.cli import app
-from cepstro.errors import ReadError, WriteError
-from cepstro.tiles import unfinished
+from cepstro.errors import ReadError, UnsuitableImageError, WriteError
+from cepstro.tiles import look, source, unfinished
 
 
 def scene(height: int, width: int, *channels: int) -> np.ndarray:
@@ -220,3 +221,47 @@ def test_commands_work_in_blocks_where_a_picture_is_too_large(tmp_path, monkeypa
     if command == "deblur":
         done = CliRunner().invoke(app, [*words, "--method", "best"], prog_name="cepstro")
         assert done.exit_code == 2
+
+
+def test_analysis_of_a_huge_picture_reads_some_windows_and_finds_the_blur(tmp_path, monkeypatch):
+    monkeypatch.setattr(look, "_WINDOW", 512)
+    slide = np.full((2600, 2400), 60000, np.uint16)  # blank glass but for one corner
+    slide[1400:, 1300:] = scene(1200, 1100)
+    tifffile.imwrite(tmp_path / "in.tif", slide, tile=(256, 256), compression="zlib")
+    read: list[int] = []
+    window = source._TiffSheet.window
+
+    def count(self, top, left, height, width):
+        read.append(height * width)
+        return window(self, top, left, height, width)
+
+    monkeypatch.setattr(source._TiffSheet, "window", count)
+    seen: list[float] = []
+    found = tiles.analyze_file(tmp_path / "in.tif", progress=seen.append)
+    assert found.verdict == "defocus"
+    assert found.diameter == pytest.approx(9, rel=0.03)
+    assert max(read) <= 512**2
+    assert seen[-1] == 1
+    part = tiles.analyze_file(tmp_path / "in.tif", region=(1500, 1600, 600, 700))
+    assert part.diameter == pytest.approx(9, rel=0.03)
+    with pytest.raises(ValueError, match="is not inside the picture of 2400 x 2600 px"):
+        tiles.analyze_file(tmp_path / "in.tif", region=(2000, 0, 500, 100))
+    tifffile.imwrite(tmp_path / "blank.tif", np.full((1100, 1100), 9, np.uint16))
+    with pytest.raises(UnsuitableImageError, match="flat"):
+        tiles.analyze_file(tmp_path / "blank.tif")
+
+
+def test_commands_measure_what_is_too_large_and_deblur_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(tiles, "MAX_PIXELS", 1000)
+    tifffile.imwrite(tmp_path / "in.tif", scene(400, 500))
+    run = CliRunner().invoke
+    done = run(app, ["analyze", "--json", str(tmp_path / "in.tif")], prog_name="cepstro")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["diameter"] == pytest.approx(9, rel=0.03)
+    words = ["deblur", str(tmp_path / "in.tif"), str(tmp_path / "out.tif")]
+    done = run(app, [*words, "--psf-out", str(tmp_path / "psf.json")], prog_name="cepstro")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "out.tif").exists()
+    assert (tmp_path / "psf.json").exists()
+    words = ["analyze", str(tmp_path / "in.tif"), "--figure", str(tmp_path / "why.png")]
+    assert run(app, words, prog_name="cepstro").exit_code == 2

@@ -103,8 +103,14 @@ def analyze(
         from cepstro.figures import check_format
 
         check_format(figure)
-    photo = _read(image, page, max_pixels)
-    result = _analyze(photo, region=region, channels=channels.value)
+    photo: Any = None
+    if huge.is_huge(image, max_pixels):
+        if figure is not None or report is not None or page:
+            raise typer.BadParameter("a picture of this size takes no --figure, --report or --page")
+        result = huge.analyze(image, region=region, channels=channels.value)
+    else:
+        photo = _read(image, page, max_pixels)
+        result = _analyze(photo, region=region, channels=channels.value)
     if figure is not None:
         from cepstro.figures import analysis_figure, save
 
@@ -168,18 +174,15 @@ def deblur(
 
     given = psf_given(amount, kind, rotation, psf)
     constant = nsr_given(nsr, snr)
-    files.check_outputs(psf_out, photo=out, inputs=(image,), overwrite=overwrite)
-    if given is not None and huge.is_huge(image, max_pixels):
-        if method not in (None, opt.Method.wiener) or noise is not None or page:
-            raise typer.BadParameter("a picture of this size takes no --method, --noise or --page")
-        huge.work(image, out, given, deblur=True, nsr=constant)
-        if psf_out is not None:
-            files.write_psf(psf_out, given)
-        return
-    photo = _read(image, page, max_pixels)
+    in_blocks = huge.is_huge(image, max_pixels, out)
+    if in_blocks and (method not in (None, opt.Method.wiener) or noise is not None or page):
+        raise typer.BadParameter("a picture of this size takes no --method, --noise or --page")
+    named = None if in_blocks else out
+    files.check_outputs(psf_out, photo=named, inputs=(image,), overwrite=overwrite)
+    photo: Any = None if in_blocks else _read(image, page, max_pixels)
     error = 0.0
     if given is None:
-        result = _analyze(photo, region=region)
+        result = (huge.analyze if in_blocks else _analyze)(photo or image, region=region)
         if result.psf is None or result.verdict not in ("defocus", "motion"):
             raise NoDefocusError(
                 f"{words.headline(result)} {words.sentence(result.reason)} Nothing was written; "
@@ -189,18 +192,21 @@ def deblur(
         given, error = result.psf, result.diameter_error or 0.0
     elif region is not None:
         raise typer.BadParameter("--region is for measuring; it does nothing beside -a and --psf")
-    check_fits(given, photo)
-    with Progress("deblurring") as progress:
-        sharp = work(
-            photo,
-            given,
-            nsr=constant,
-            method=method.value if method else None,
-            noise=noise,
-            diameter_error=error,
-            progress=progress,
-        )
-    write(out, sharp, quality=quality, overwrite=overwrite)
+    if in_blocks:
+        huge.work(image, out, given, deblur=True, nsr=constant, diameter_error=error)
+    else:
+        check_fits(given, photo)
+        with Progress("deblurring") as progress:
+            sharp = work(
+                photo,
+                given,
+                nsr=constant,
+                method=method.value if method else None,
+                noise=noise,
+                diameter_error=error,
+                progress=progress,
+            )
+        write(out, sharp, quality=quality, overwrite=overwrite)
     if psf_out is not None:
         files.write_psf(psf_out, given)
 
@@ -262,11 +268,11 @@ def blur(
         raise typer.BadParameter("say which blur: -a DIAMETER, --psf SPEC or --like BLURRED")
     if like is None and (scale is not None or jpeg or seed or not grain):
         raise typer.BadParameter("--scale, --no-grain, --jpeg and --seed go with --like")
-    inputs = (image,) if like is None else (image, like)
-    files.check_outputs(photo=out, inputs=inputs, overwrite=overwrite)
-    if given is not None and not page and huge.is_huge(image, max_pixels):
+    if given is not None and not page and huge.is_huge(image, max_pixels, out):
         huge.work(image, out, given, deblur=False)
         return
+    inputs = (image,) if like is None else (image, like)
+    files.check_outputs(photo=out, inputs=inputs, overwrite=overwrite)
     photo = _read(image, page, max_pixels)
     with Progress("blurring") as progress:
         if like is None:

@@ -1,4 +1,4 @@
-"""Pictures too large to be held whole: the commands hand them to `cepstro.tiles`."""
+"""Pictures too large to be held whole, and Zarr: the commands hand them to `cepstro.tiles`."""
 
 from pathlib import Path
 from typing import Any
@@ -8,13 +8,24 @@ import typer
 from cepstro.cli.progress import Progress
 
 
-def is_huge(image: Path, max_pixels: int | None) -> bool:
-    """Whether a TIFF is too large to be read whole; who names --max-pixels has it read whole."""
-    if max_pixels is not None or image.suffix.lower() not in (".tif", ".tiff"):
+def is_huge(image: Path, max_pixels: int | None, out: Path | None = None) -> bool:
+    """Whether a picture is worked on in blocks; who names --max-pixels has a TIFF read whole."""
+    endings = [path.suffix.lower() for path in (image, out) if path is not None]
+    if ".zarr" in endings:
+        return True
+    if max_pixels is not None or endings[0] not in (".tif", ".tiff"):
         return False
     from cepstro.tiles import too_large
 
     return too_large(image)
+
+
+def analyze(image: Path, **settings: Any) -> Any:
+    """Measure the blur where it shows most."""
+    from cepstro.tiles import analyze_file
+
+    with Progress("analysing") as progress:
+        return analyze_file(image, progress=progress, **settings)
 
 
 def work(image: Path, out: Path, psf: Any, *, deblur: bool, **settings: Any) -> None:

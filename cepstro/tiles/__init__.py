@@ -22,11 +22,11 @@ from cepstro.psf import PSF, psf_to_dict
 from cepstro.restore import windows
 from cepstro.synthesis import blur
 from cepstro.synthesis import halo as blur_halo
-from cepstro.tiles.source import Form, Sheet, Source, TiffSource
+from cepstro.tiles.look import analyze_file
+from cepstro.tiles.source import Form, Sheet, is_zarr, opened
 from cepstro.tiles.unfinished import begin
-from cepstro.tiles.zarrs import ZarrSource, is_zarr
 
-__all__ = ["blur_file", "deblur_file", "too_large"]
+__all__ = ["analyze_file", "blur_file", "deblur_file", "too_large"]
 
 Progress = Callable[[float], None]
 Work = Callable[[NDArray[Any], bool], NDArray[Any]]  # a window, and whether it touches the border
@@ -135,11 +135,6 @@ def blur_file(
         return lambda window, border: blur(window, psf, light=light), blur_halo([psf])
 
     _each_sheet(Path(source), Path(target), plan, ["blur", psf_to_dict(psf)], light, progress)
-
-
-def opened(path: Path) -> Source:
-    """Open a file for reading by windows."""
-    return ZarrSource(path) if is_zarr(path) else TiffSource(path)
 
 
 def _each_sheet(

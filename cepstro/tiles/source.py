@@ -69,6 +69,20 @@ class Source(AbstractContextManager["Source"], Protocol):
     said: dict[str, Any]  # what the file said beside its pixels
 
 
+def is_zarr(path: str | Path) -> bool:
+    """Whether a path is meant for, or is, a Zarr folder."""
+    return Path(path).suffix.lower() == ".zarr"
+
+
+def opened(path: Path) -> Source:
+    """Open a file for reading by windows."""
+    if is_zarr(path):
+        from cepstro.tiles.zarrs import ZarrSource
+
+        return ZarrSource(path)
+    return TiffSource(path)
+
+
 class TiffSource(AbstractContextManager["TiffSource"]):
     """A TIFF, BigTIFF or OME-TIFF."""
 

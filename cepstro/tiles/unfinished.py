@@ -24,8 +24,8 @@ from cepstro.errors import WriteError
 from cepstro.fft import threads
 from cepstro.photo import check_output, safe_name
 from cepstro.photo.saving import placing, save
-from cepstro.tiles.source import Form, Source
-from cepstro.tiles.zarrs import create, is_zarr
+from cepstro.tiles.source import Form, Source, is_zarr
+from cepstro.tiles.zarrs import create, library
 
 _TILE = 512  # px; of the files written
 _BUFFER = 16 << 20  # bytes of tiles that wait to be packed
@@ -180,8 +180,6 @@ class _Zarr:
         self._made = folder / "made.zarr"
         begun = folder / "begun"
         if begun.is_file():
-            from cepstro.tiles.zarrs import library
-
             found = library().open(self._made, mode="r+")
             self._array = found["0"] if source.said.get("axes") else found
         else:

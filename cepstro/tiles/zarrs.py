@@ -22,11 +22,6 @@ from cepstro.photo.saving import first_line
 from cepstro.tiles.source import DTYPES, Form, Sheet
 
 
-def is_zarr(path: str | Path) -> bool:
-    """Whether a path is meant for, or is, a Zarr folder."""
-    return Path(path).suffix.lower() == ".zarr"
-
-
 def library() -> Any:
     """Zarr.
 
