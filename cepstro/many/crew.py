@@ -74,7 +74,7 @@ def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
 
 
 # BLAS keeps to one thread: more change the last digits of its sums. The C library keeps the memory
-# of arrays that are gone: giving it back and asking again took 30 ms a photo of 1 MP.
+# of arrays that are gone: giving it back and asking again is 3000 page faults a photo of 1 MP.
 _SURROUNDINGS = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
