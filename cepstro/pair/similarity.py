@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _FOGS = (16.0, 8.0, 4.0)  # px of the reduced planes: sigma of the smoothing
-_WORK = 1024  # px: longer sides are reduced
+_WORK = 640  # px: longer sides are reduced
 _STEPS = 6  # of Gauss-Newton at each smoothing
 _FARTHEST = 0.2  # scale beyond 1 and rotation (radians) that are looked for
 
@@ -43,7 +43,7 @@ def find_similarity(
     """Lay `sharp` on `blurred`, starting from a coarse shift of their top left corners."""
     from scipy.ndimage import gaussian_filter
 
-    factor = max(1, -(-max(*sharp.shape, *blurred.shape) // _WORK))
+    factor = _factor(sharp, blurred)
     small, target = _reduced(sharp, factor), _reduced(blurred, factor)
     found = Similarity((shift[0] / factor, shift[1] / factor))
     for fog in _FOGS:
@@ -51,9 +51,7 @@ def find_similarity(
             found = _descend(
                 gaussian_filter(small, fog), gaussian_filter(target, fog), found, reach=2 * fog
             )
-    return Similarity(
-        (found.shift[0] * factor, found.shift[1] * factor), found.scale, found.rotation
-    )
+    return _enlarged(found, factor)
 
 
 def refine_similarity(
@@ -63,7 +61,18 @@ def refine_similarity(
 
     `reach` is half the side of the kernel that blurred it.
     """
-    more = _descend(again, blurred, Similarity((0.0, 0.0)), steps=4, lost=start.shift, reach=reach)
+    factor = _factor(again, blurred)
+    more = _enlarged(
+        _descend(
+            _reduced(again, factor),
+            _reduced(blurred, factor),
+            Similarity((0.0, 0.0)),
+            steps=4,
+            lost=(start.shift[0] / factor, start.shift[1] / factor),
+            reach=reach / factor,
+        ),
+        factor,
+    )
     turned = complex(start.shift[1], -start.shift[0])  # x to the right, y up: turns the right way
     turned *= more.scale * complex(math.cos(more.rotation), math.sin(more.rotation))
     return Similarity(
@@ -158,6 +167,19 @@ def _descend(
         if np.abs(step[:2]).max() < 2e-3 and np.abs(step[2:]).max() * max(rows, columns) < 2e-3:
             break
     return found
+
+
+def _factor(*planes: NDArray[np.float32]) -> int:
+    """Reduction that brings the longest side down to `_WORK`."""
+    longest = max(max(plane.shape) for plane in planes)
+    return int(max(1, -(-longest // _WORK)))
+
+
+def _enlarged(small: Similarity, factor: int) -> Similarity:
+    """Turn a similarity of reduced planes into that of the whole ones."""
+    return Similarity(
+        (small.shift[0] * factor, small.shift[1] * factor), small.scale, small.rotation
+    )
 
 
 def _reduced(plane: NDArray[np.float32], factor: int) -> NDArray[np.float32]:

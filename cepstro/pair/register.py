@@ -1,0 +1,181 @@
+"""How the two photos of a pair lie on each other, and how large the kernel between them is.
+
+Shift, scale and rotation cannot be told apart from the kernel before the kernel is known, nor it
+before they are: one is found with the other held, in turn. Scale and rotation are believed only
+where the photos agree better with them than without.
+@@TRIED@@
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cepstro.pair.cross_spectrum import cross_spectrum
+from cepstro.pair.measure import Measured, not_one_scene
+from cepstro.pair.planes import Plane, cut, levels, noise_of, weights
+from cepstro.pair.posterior import glimpse, regularise
+from cepstro.pair.shape import Shape, first_shape
+from cepstro.pair.similarity import Similarity, covered, find_similarity, refine_similarity, warp
+from cepstro.psf import Kernel
+from cepstro.synthesis import blur_plane
+
+_FIRST = 65  # side of the first look at a kernel, px
+_LARGEST = 401  # side of the largest kernel looked for, px
+_EXPLAINED = 0.9  # of chi-square: a model that explains less does not tell the kernel's centre
+_STRETCH = 0.15  # px: scale and rotation that move no corner further are not undone
+_BELIEVED = 0.8  # scale and rotation must leave less than this part of what is missed without them
+
+
+def _laid(sharp: Plane, how: Similarity, shape: tuple[int, ...], *, rough: bool) -> Plane:
+    """Resample the sharp plane onto the blurred one's pixels; what it lacks counts as clipped.
+
+    `rough` interpolates linearly and leaves out what only the noise is read from.
+    """
+    light = warp(sharp.light, how, shape, order=1 if rough else 5)
+    bad = ~covered(sharp.light, how, shape)
+    if sharp.clipped.any():
+        bad |= warp(sharp.clipped.astype(np.float32), how, shape, order=1) > 0.01
+    if rough:
+        return Plane(light, bad, light, light)
+    encoded, slope = (warp(plane, how, shape, order=1) for plane in (sharp.encoded, sharp.slope))
+    return Plane(light, bad, encoded, slope)
+
+
+def register(
+    sharp: Plane, blurred: Plane, shift: tuple[float, float]
+) -> tuple[Plane, tuple[float, float], Similarity]:
+    """Lay the sharp plane on the blurred one, starting from a coarse shift.
+
+    Returns the sharp plane (resampled where scale or rotation were found), the shift that is left,
+    and the similarity that was undone.
+    """
+    shape = sharp.light.shape
+    start = find_similarity(sharp.light, blurred.light, shift)
+    plain = _look(sharp, blurred, Similarity((round(start.shift[0]), round(start.shift[1]))))
+    if plain.better.stretch(shape) <= _STRETCH:
+        return sharp, plain.better.shift, Similarity((0.0, 0.0))
+    best = last = _look(sharp, blurred, start)
+    missed = best.missed(blurred)
+    for _ in range(3):
+        if last.moved(shape) < 0.03:
+            break
+        last = _look(sharp, blurred, last.better)
+        if (now := last.missed(blurred)) < missed:
+            best, missed = last, now
+    if missed > _BELIEVED * plain.missed(blurred) or best.better.stretch(shape) <= _STRETCH:
+        return sharp, plain.better.shift, Similarity((0.0, 0.0))
+    return _laid(sharp, best.better, blurred.light.shape, rough=False), (0.0, 0.0), best.better
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    """A similarity tried, the kernel measured with it, and what refines the one by the other."""
+
+    tried: Similarity
+    better: Similarity
+    near: Plane
+    weight: NDArray[np.float32]
+    kernel: NDArray[np.float64]
+    shift: tuple[float, float]
+
+    def moved(self, shape: tuple[int, ...]) -> float:
+        """Px by which a corner moves from the one to the other."""
+        turned = self.better.rotation - self.tried.rotation
+        change = Similarity((0.0, 0.0), self.better.scale / self.tried.scale, turned)
+        return change.stretch(shape)
+
+    def missed(self, blurred: Plane) -> float:
+        """Part of the blurred photo's detail that the kernel leaves unexplained."""
+        seen = levels(self.near.light, blurred.light, self.weight, self.kernel, self.shift)
+        return 1 - seen[3]
+
+
+def _look(sharp: Plane, blurred: Plane, how: Similarity) -> _Look:
+    """Measure the kernel with the photos laid so, then how they lie with that kernel."""
+    for _ in range(3):
+        near = _laid(sharp, how, blurred.light.shape, rough=True)
+        side = min(_FIRST, min(near.light.shape) // 4 * 2 - 1)
+        weight, _ = weights(near, blurred, side)
+        measured = cross_spectrum(
+            near.light, blurred.light, weight, size=side, shift=(0.0, 0.0), noise=0.0
+        )
+        first = first_shape(measured)
+        whole, _ = split(first.shift)
+        if not any(whole):
+            break
+        how = replace(how, shift=(how.shift[0] + whole[0], how.shift[1] + whole[1]))
+    kernel = regularise(measured, first)
+    again = blur_plane(near.light, Kernel(kernel))
+    better = refine_similarity(again, blurred.light, how, reach=side // 2)
+    return _Look(how, better, near, weight, kernel, first.shift)
+
+
+def support(
+    sharp: Plane, blurred: Plane, size: int | None, shift: tuple[float, float]
+) -> tuple[int, tuple[float, float], bool]:
+    """Side of the kernel, the shift below a pixel, and whether the side hit its limit."""
+    limit = min(_LARGEST, min(*sharp.light.shape, *blurred.light.shape) // 4 * 2 - 1)
+    side = min(limit, _FIRST if size is None else max(size + 8, 17))
+    for _ in range(6):
+        whole, part = split(shift)
+        here, there = cut(sharp, blurred, whole)
+        weight, _ = weights(here, there, side)
+        measured = cross_spectrum(
+            here.light,
+            there.light,
+            weight,
+            size=side,
+            shift=part,
+            noise=noise_of(here, there, weight),
+        )
+        shape = first_shape(measured)
+        moved = shape.shift if shape.explained > _EXPLAINED else _centroid(measured)
+        shift = (shift[0] + moved[0], shift[1] + moved[1])
+        reach = _reach(measured, shape) + max(abs(moved[0]), abs(moved[1]))
+        wanted = 2 * int(np.ceil(reach)) + 5
+        settled = max(abs(moved[0]), abs(moved[1])) < 0.25
+        if size is None and wanted > side < limit:
+            side = min(limit, 2 * side + 1)
+        elif settled:
+            break
+    if size is not None:
+        return min(size, limit), shift, False
+    return min(wanted, limit), shift, wanted > limit
+
+
+def _centroid(measured: Measured) -> tuple[float, float]:
+    """Centre of gravity of what stands out of a kernel's noise, from its middle."""
+    kernel = _significant(measured)
+    half = kernel.shape[0] // 2
+    y, x = np.mgrid[-half : half + 1, -half : half + 1]
+    return float(np.sum(kernel * y)), float(np.sum(kernel * x))
+
+
+def _significant(measured: Measured) -> NDArray[np.float64]:
+    """Smoothed kernel without what lies below 4 sigmas of its noise or 3 % of its top; sum 1."""
+    from scipy.ndimage import gaussian_filter
+
+    smooth = gaussian_filter(glimpse(measured), 1.0, mode="constant")
+    noise = 1.4826 * float(np.median(np.abs(smooth)))
+    top = float(smooth.max())
+    kept = np.where(smooth > max(min(4 * noise, 0.5 * top), 0.03 * top), smooth, 0.0)
+    if not top > 0:
+        raise not_one_scene("no kernel of positive light makes one of the other")
+    return np.asarray(kept / kept.sum())
+
+
+def _reach(measured: Measured, shape: Shape) -> float:
+    """Half side of the box that holds the kernel."""
+    half = measured.kernel.shape[0] // 2
+    rows, columns = np.nonzero(_significant(measured))
+    seen = max(np.abs(rows - half).max(), np.abs(columns - half).max())
+    return float(shape.psf.halfwidth if shape.explained > _EXPLAINED else seen)
+
+
+def split(shift: tuple[float, float]) -> tuple[tuple[int, int], tuple[float, float]]:
+    """Whole pixels and the rest."""
+    whole = round(shift[0]), round(shift[1])
+    return whole, (shift[0] - whole[0], shift[1] - whole[1])
