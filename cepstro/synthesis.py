@@ -12,6 +12,7 @@ Blurring encoded values instead of light makes bright points too dim: measured o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
@@ -200,29 +201,92 @@ def match(
     TypeError, ValueError
         For wrong arguments.
     """
+    report = progress or (lambda _: None)
+    _check_match(scale, jpeg, blurred.jpeg_tables if isinstance(blurred, Photo) else None)
+    model = likeness(blurred, light=light, progress=lambda part: report(0.5 * part))
+    twin: Photo | NDArray[Any] = imitate(
+        model,
+        clean,
+        grain=grain,
+        jpeg=jpeg,
+        scale=scale,
+        seed=seed,
+        light=light,
+        progress=lambda part: report(0.5 + 0.5 * part),
+    )
+    return twin
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Likeness:
+    """What `match` lays on other pictures: measured once on one photo, for any number of them.
+
+    Attributes
+    ----------
+    psf : PSF
+        The photo's blur.
+    grain : (c, c) float64
+        Covariance of the noise of its encoded colours, 0..1 units.
+    tables : tuple or None
+        JPEG quantisation tables, of a Photo read from a JPEG.
+    """
+
+    psf: PSF
+    grain: NDArray[np.float64]
+    tables: tuple[tuple[int, ...], ...] | None
+
+
+def likeness(
+    blurred: Photo | NDArray[Any], *, light: Light | None = None, progress: Progress = None
+) -> Likeness:
+    """Measure what `imitate` lays on other pictures.
+
+    Raises
+    ------
+    NoDefocusError
+        When `blurred` shows no blur that can be measured, with the reason.
+    """
     from cepstro.analysis import analyze
 
-    if not 0.01 <= scale <= 100:
-        raise ValueError(f"scale must be 0.01 to 100, got {scale}")
-    tables = blurred.jpeg_tables if isinstance(blurred, Photo) else None
-    if jpeg and not tables:
-        raise ValueError("jpeg=True needs a blurred photo read from a JPEG file")
-    report = progress or (lambda _: None)
-    found = analyze(blurred, light=light, progress=lambda part: report(0.5 * part))
+    found = analyze(blurred, light=light, progress=progress)
     if found.psf is None:
         raise NoDefocusError(f"no blur to copy: {found.reason}")
+    tables = blurred.jpeg_tables if isinstance(blurred, Photo) else None
+    return Likeness(found.psf, _grain_covariance(unpack(blurred)[0]), tables)
+
+
+def imitate(
+    model: Likeness,
+    clean: Photo | NDArray[Any],
+    *,
+    grain: bool = True,
+    jpeg: bool = False,
+    scale: float = 1.0,
+    seed: int = 0,
+    light: Light | None = None,
+    progress: Progress = None,
+) -> Any:
+    """Lay a measured likeness on a picture; parameters and errors as for `match`."""
+    _check_match(scale, jpeg, model.tables)
+    report = progress or (lambda _: None)
     pixels, light = unpack(clean, light)
     check_finite(pixels)
-    psf = scaled(found.psf, scale)
-    soft = blur(_floats(pixels), psf, light=light, progress=lambda part: report(0.5 + 0.4 * part))
+    psf = scaled(model.psf, scale)
+    soft = blur(_floats(pixels), psf, light=light, progress=lambda part: report(0.9 * part))
     if grain:
-        _add_grain(soft, unpack(blurred)[0], seed, pixels.dtype)
-    if tables and jpeg:
-        _through_jpeg(soft, tables)
+        _add_grain(soft, model.grain, seed, pixels.dtype)
+    if model.tables and jpeg:
+        _through_jpeg(soft, model.tables)
     pixels = _as_dtype(soft, pixels)
     report(1.0)
-    result: Photo | NDArray[Any] = repack(clean, pixels)
-    return result
+    return repack(clean, pixels)
+
+
+def _check_match(scale: float, jpeg: bool, tables: object) -> None:
+    if not 0.01 <= scale <= 100:
+        raise ValueError(f"scale must be 0.01 to 100, got {scale}")
+    if jpeg and not tables:
+        raise ValueError("jpeg=True needs a blurred photo read from a JPEG file")
 
 
 def _floats(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -249,16 +313,16 @@ def _as_dtype(soft: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:
 
 
 def _add_grain(
-    soft: NDArray[np.float32], model: NDArray[Any], seed: int, dtype: np.dtype[Any]
+    soft: NDArray[np.float32], model: NDArray[np.float64], seed: int, dtype: np.dtype[Any]
 ) -> None:
-    """Add noise to encoded values, in place, until they are as noisy as `model`.
+    """Add noise to encoded values, in place, until it has the covariance `model`.
 
     The result's own rounding to `dtype` is counted in.
     """
     colour, _ = split_alpha(soft)
     planes = colour[..., None] if colour.ndim == 2 else colour
     channels = planes.shape[2]
-    missing = _grain_covariance(model, channels) - _grain_covariance(soft, channels)
+    missing = _for_channels(model, channels) - _grain_covariance(soft)
     if dtype.kind == "u":
         missing -= np.eye(channels) / 12 / float(np.iinfo(dtype).max) ** 2
     values, axes = np.linalg.eigh(missing)
@@ -269,11 +333,20 @@ def _add_grain(
         band += rng.standard_normal(band.shape, np.float32) @ mix.T
 
 
-def _grain_covariance(pixels: NDArray[Any], channels: int) -> NDArray[np.float64]:
+def _for_channels(covariance: NDArray[np.float64], channels: int) -> NDArray[np.float64]:
+    """Noise of a grey photo is the same in all colours; a grey picture gets the luminance's."""
+    if channels == 1 and len(covariance) == 3:
+        weights = np.asarray(luminance(np.eye(3)[None]), np.float64)[0]
+        return np.array([[weights @ covariance @ weights]])
+    if channels == 3 and len(covariance) == 1:
+        return np.full((3, 3), covariance[0, 0])
+    return covariance
+
+
+def _grain_covariance(pixels: NDArray[Any]) -> NDArray[np.float64]:
     """Covariance of the noise of encoded colours, 0..1 units: from the corner of the spectrum.
 
-    Blur leaves nothing else there. Grey photos give the same noise to all colours, colour photos
-    their luminance's to a grey picture.
+    Blur leaves nothing else there.
     """
     colour, _ = split_alpha(pixels)
     planes = colour[..., None] if colour.ndim == 2 else colour
@@ -290,13 +363,7 @@ def _grain_covariance(pixels: NDArray[Any], channels: int) -> NDArray[np.float64
         spectra.append(spectrum[:, high][:, :, right].ravel() / top)
     table = np.array(spectra)
     energy = float(np.sum(window.astype(np.float64) ** 2)) * table.shape[1]
-    covariance = np.asarray((table @ table.conj().T).real / max(energy, 1e-30), np.float64)
-    if channels == 1 and len(spectra) == 3:
-        weights = np.asarray(luminance(np.eye(3)[None]), np.float64)[0]
-        return np.array([[weights @ covariance @ weights]])
-    if channels == 3 and len(spectra) == 1:
-        return np.full((3, 3), covariance[0, 0])
-    return covariance
+    return np.asarray((table @ table.conj().T).real / max(energy, 1e-30), np.float64)
 
 
 def _through_jpeg(soft: NDArray[np.float32], tables: tuple[tuple[int, ...], ...]) -> None:

@@ -119,6 +119,40 @@ def test_shards_share_the_photos_and_a_run_over_all_gathers_them(photos, analyse
     assert (tmp_path / "results.jsonl").read_bytes() == (analysed[0] / "results.jsonl").read_bytes()
 
 
+def test_blur_like_another_photo_is_measured_once_and_match(photos, tmp_path):
+    clean = tmp_path / "clean"
+    clean.mkdir()
+    for seed in (5, 6):
+        walls = np.random.default_rng(seed).random((128, 128)).cumsum(1) % 1.0
+        Image.fromarray(np.rint(255 * walls).astype(np.uint8)).save(clean / f"{seed}.png")
+    like = {"like": photos / "a.png", "jobs": 1}
+    cepstro.batch("blur", [clean], tmp_path / "soft", grain=False, **like)
+    twin = cepstro.match(cepstro.read(photos / "a.png"), cepstro.read(clean / "5.png"), grain=False)
+    assert (cepstro.read(tmp_path / "soft" / "5.png").pixels == twin.pixels).all()
+    first = cepstro.batch("blur", [clean], tmp_path / "grain", **like)
+    again = cepstro.batch("blur", [clean], tmp_path / "grain", **like)
+    assert (first.kept, again.kept) == (0, 2)
+    assert cepstro.batch("blur", [clean], tmp_path / "grain", seed=1, **like).kept == 0
+    words = ["batch", "blur", "--like", str(photos / "a.png"), "--no-grain", str(clean)]
+    done = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "cli")], prog_name="cepstro")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "cli" / "5.png").read_bytes() == (tmp_path / "soft" / "5.png").read_bytes()
+
+
+def test_parquet_holds_the_columns_of_the_csv(photos, analysed, tmp_path, monkeypatch):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    done = cepstro.batch("analyze", [photos], tmp_path, parquet=True, jobs=1)
+    table = parquet.read_table(done.tables[2])
+    with done.tables[0].open(newline="") as file:
+        assert table.column_names == next(csv.reader(file))
+    said = rows(tmp_path)
+    assert table["diameter"].to_pylist() == [row.get("diameter") for row in said]
+    assert table["input"].to_pylist() == [row["input"] for row in said]
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'cepstro\[parquet\]'"):
+        cepstro.batch("analyze", [photos], tmp_path, parquet=True)
+
+
 class Deadly:
     """Kills the process that unpacks it, as a codec might that crashes."""
 
@@ -178,11 +212,13 @@ def test_each_of_several_folders_keeps_its_name_and_results_are_no_photos(photos
     ("keywords", "words"),
     [
         ({"task": "sharpen"}, "task must be"),
-        ({"task": "blur"}, "psf is needed"),
+        ({"task": "blur"}, "psf or like is needed"),
         ({"task": "analyze", "nsr": 1.0}, "nsr and method go with deblur"),
         ({"task": "deblur", "method": "magic"}, "method must be one of"),
         ({"task": "analyze", "shard": (3, 2)}, "shard must be I, N"),
         ({"task": "analyze", "jobs": 0}, "jobs must be >= 1"),
+        ({"task": "analyze", "send": True}, "send goes with client"),
+        ({"task": "blur", "psf": DISK, "seed": 1}, "seed go with like"),
     ],
 )
 def test_wrong_arguments_are_said_in_one_sentence(photos, tmp_path, keywords, words):
@@ -267,24 +303,30 @@ def test_cluster_that_loses_a_worker_gives_the_same_results_byte_for_byte(
     many = tmp_path / "many"
     for n in range(3):
         shutil.copytree(photos, many / str(n))
-    workers = dask_cluster.run(os.getpid)
-    killed = []
-
-    def shoot(done: Batch, row: dict) -> None:
-        if not killed:
-            killed.append(next(iter(workers.values())))
-            os.kill(killed[0], signal.SIGKILL)
-
     keywords = {"psf": DISK, "method": "wiener"}
-    far = cepstro.batch(
-        "deblur", [many], tmp_path / "far", client=dask_cluster, progress=shoot, **keywords
-    )
     near = cepstro.batch("deblur", [many], tmp_path / "near", **keywords)
-    assert killed
-    assert (far.done, far.failed) == (near.done, near.failed) == (12, 3)
-    assert anonymous(content(tmp_path / "far"), "far") == anonymous(
-        content(tmp_path / "near"), "near"
+    for folder, send in (("far", False), ("sent", True)):
+        workers = dask_cluster.run(os.getpid)
+        killed: list[int] = []
+
+        def shoot(done: Batch, row: dict, workers=workers, killed=killed) -> None:
+            if not killed:
+                killed.append(next(iter(workers.values())))
+                os.kill(killed[0], signal.SIGKILL)
+
+        far = cepstro.batch(
+            "deblur", [many], tmp_path / folder, client=dask_cluster, send=send, progress=shoot,
+            **keywords,
+        )  # fmt: skip
+        assert killed
+        assert (far.done, far.failed) == (near.done, near.failed) == (12, 3)
+        assert anonymous(content(tmp_path / folder), folder) == anonymous(
+            content(tmp_path / "near"), "near"
+        )
+    again = cepstro.batch(
+        "deblur", [many], tmp_path / "sent", client=dask_cluster, send=True, **keywords
     )
+    assert (again.kept, again.failed) == (9, 3)
 
 
 @pytest.mark.benchmark  # 10 s and more to start the cluster

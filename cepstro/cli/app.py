@@ -219,30 +219,11 @@ def blur(
     kind: opt.Type = opt.BlurType.defocus,
     rotation: opt.Rotation = None,
     psf: opt.PsfSpec = None,
-    like: Annotated[
-        Path | None,
-        typer.Option(
-            "--like",
-            metavar="BLURRED",
-            help="Measure the blur of this photo and lay it, and its grain, on IMAGE.",
-        ),
-    ] = None,
-    scale: Annotated[
-        float | None,
-        typer.Option(
-            "--scale",
-            parser=opt.positive,
-            metavar="FACTOR",
-            help="With --like: resolution of IMAGE divided by that of BLURRED.",
-        ),
-    ] = None,
-    grain: Annotated[
-        bool, typer.Option("--grain/--no-grain", help="With --like: add the noise of BLURRED too.")
-    ] = True,
-    jpeg: Annotated[
-        bool, typer.Option("--jpeg", help="With --like: add the JPEG compression of BLURRED too.")
-    ] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="With --like: of the grain.")] = 0,
+    like: opt.Like = None,
+    scale: opt.Scale = None,
+    grain: opt.Grain = True,
+    jpeg: opt.Jpeg = False,
+    seed: opt.Seed = 0,
     quality: opt.Quality = None,
     overwrite: opt.Overwrite = False,
     page: opt.Page = 0,
@@ -262,12 +243,7 @@ def blur(
     from cepstro.cli import files
 
     given = psf_given(amount, kind, rotation, psf)
-    if like is not None and given is not None:
-        raise typer.BadParameter("--like measures the blur: leave out -a and --psf")
-    if like is None and given is None:
-        raise typer.BadParameter("say which blur: -a DIAMETER, --psf SPEC or --like BLURRED")
-    if like is None and (scale is not None or jpeg or seed or not grain):
-        raise typer.BadParameter("--scale, --no-grain, --jpeg and --seed go with --like")
+    opt.check_like(like, given, scale, grain, jpeg, seed)
     if given is not None and not page and huge.is_huge(image, max_pixels, out):
         huge.work(image, out, given, deblur=False)
         return

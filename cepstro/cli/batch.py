@@ -68,6 +68,11 @@ Scheduler = Annotated[
         help="Let the Dask cluster work whose scheduler answers there, such as tcp://host:8786.",
     ),
 ]
+Send = Annotated[
+    bool,
+    typer.Option("--send", help="With --scheduler: send the files; its workers need not see them."),
+]
+Parquet = Annotated[bool, typer.Option("--parquet", help="Write results.parquet too.")]
 
 
 @app.callback()
@@ -93,6 +98,8 @@ def analyze(
     jobs: Jobs = None,
     shard: Shard = None,
     scheduler: Scheduler = None,
+    send: Send = False,
+    parquet: Parquet = False,
     max_pixels: opt.MaxPixels = None,
 ) -> None:
     """Measure the blur of many photos.
@@ -109,6 +116,8 @@ def analyze(
         jobs=jobs,
         shard=shard,
         scheduler=scheduler,
+        send=send,
+        parquet=parquet,
         max_pixels=max_pixels,
     )
 
@@ -129,6 +138,8 @@ def deblur(
     jobs: Jobs = None,
     shard: Shard = None,
     scheduler: Scheduler = None,
+    send: Send = False,
+    parquet: Parquet = False,
     max_pixels: opt.MaxPixels = None,
 ) -> None:
     """Undo the blur of many photos. Without -a and --psf each is measured first.
@@ -152,6 +163,8 @@ def deblur(
         jobs=jobs,
         shard=shard,
         scheduler=scheduler,
+        send=send,
+        parquet=parquet,
         max_pixels=max_pixels,
     )
 
@@ -164,11 +177,18 @@ def blur(
     kind: opt.Type = opt.BlurType.defocus,
     rotation: opt.Rotation = None,
     psf: opt.PsfSpec = None,
+    like: opt.Like = None,
+    scale: opt.Scale = None,
+    grain: opt.Grain = True,
+    jpeg: opt.Jpeg = False,
+    seed: opt.Seed = 0,
     name: Name = "{stem}{ending}",
     quality: opt.Quality = None,
     jobs: Jobs = None,
     shard: Shard = None,
     scheduler: Scheduler = None,
+    send: Send = False,
+    parquet: Parquet = False,
     max_pixels: opt.MaxPixels = None,
 ) -> None:
     """Lay the same blur on many pictures.
@@ -176,20 +196,27 @@ def blur(
     \b
     Examples:
       cepstro batch blur -a 12.5 holiday/ --out soft
+      cepstro batch blur --like blurry.jpg holiday/ --out soft
     """
     given = psf_given(amount, kind, rotation, psf)
-    if given is None:
-        raise typer.BadParameter("say which blur: -a DIAMETER or --psf SPEC")
+    opt.check_like(like, given, scale, grain, jpeg, seed)
     _run(
         "blur",
         photos,
         out,
         psf=given,
+        like=like,
+        scale=scale or 1.0,
+        grain=grain,
+        jpeg=jpeg,
+        seed=seed,
         name=name,
         quality=quality,
         jobs=jobs,
         shard=shard,
         scheduler=scheduler,
+        send=send,
+        parquet=parquet,
         max_pixels=max_pixels,
     )
 

@@ -205,3 +205,40 @@ Figure = Annotated[
         help="Draw what was found and why, as PNG, SVG or PDF by the ending.",
     ),
 ]
+
+Like = Annotated[
+    Path | None,
+    typer.Option(
+        "--like",
+        metavar="BLURRED",
+        help="Measure the blur of this photo and lay it, and its grain, on IMAGE.",
+    ),
+]
+Scale = Annotated[
+    float | None,
+    typer.Option(
+        "--scale",
+        parser=positive,
+        metavar="FACTOR",
+        help="With --like: resolution of IMAGE divided by that of BLURRED.",
+    ),
+]
+Grain = Annotated[
+    bool, typer.Option("--grain/--no-grain", help="With --like: add the noise of BLURRED too.")
+]
+Jpeg = Annotated[
+    bool, typer.Option("--jpeg", help="With --like: add the JPEG compression of BLURRED too.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="With --like: of the grain.")]
+
+
+def check_like(
+    like: Path | None, psf: object, scale: float | None, grain: bool, jpeg: bool, seed: int
+) -> None:
+    """Refuse a blur that is said twice or not at all, and what goes only with --like."""
+    if like is not None and psf is not None:
+        raise typer.BadParameter("--like measures the blur: leave out -a and --psf")
+    if like is None and psf is None:
+        raise typer.BadParameter("say which blur: -a DIAMETER, --psf SPEC or --like BLURRED")
+    if like is None and (scale is not None or jpeg or seed or not grain):
+        raise typer.BadParameter("--scale, --no-grain, --jpeg and --seed go with --like")

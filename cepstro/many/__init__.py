@@ -22,8 +22,9 @@ from cepstro.errors import WriteError
 from cepstro.fft import threads
 from cepstro.many import cluster, crew, ledger, places
 from cepstro.many.task import Settings
-from cepstro.photo import safe_name
+from cepstro.photo import read, safe_name
 from cepstro.psf import PSF
+from cepstro.synthesis import likeness
 
 __all__ = ["Batch", "batch"]
 
@@ -62,12 +63,19 @@ def batch(
     psf: PSF | None = None,
     nsr: float | None = None,
     method: str | None = None,
+    like: str | os.PathLike[str] | None = None,
+    grain: bool = True,
+    jpeg: bool = False,
+    scale: float = 1.0,
+    seed: int = 0,
     name: str = "{stem}{ending}",
     quality: int | None = None,
     max_pixels: int | None = None,
+    parquet: bool = False,
     shard: tuple[int, int] = (1, 1),
     jobs: int | None = None,
     client: Any = None,
+    send: bool = False,
     progress: Callable[[Batch, dict[str, Any]], None] | None = None,
 ) -> Batch:
     """Analyse, deblur or blur many photos.
@@ -85,17 +93,25 @@ def batch(
         The blur to undo or lay. Deblurring without it measures each photo first.
     nsr, method : optional
         As for `deblur`.
+    like : path, optional
+        A photo whose blur is measured, once, and laid on the others instead of a `psf`.
+    grain, jpeg, scale, seed : optional
+        With `like`, as for `match`; every photo gets grain of its own.
     name : str
         Names of the pictures: ``{stem}`` and ``{ending}`` are those of the photo.
     quality, max_pixels : int, optional
         As for `write` and `read`.
+    parquet : bool
+        Write ``results.parquet`` too (extra ``parquet``).
     shard : (int, int)
         (I, N): only every N-th photo from the I-th on, I from 1; for array jobs.
     jobs : int, optional
         Processes; default the cores. Each holds one photo at a time.
     client : distributed.Client, optional
         A Dask cluster that works instead of processes here (extra ``cluster``); its workers see
-        photos and `out` under the same paths.
+        photos and `out` under the same paths, unless `send` is given.
+    send : bool
+        Send the cluster's workers the files themselves, and take the pictures back.
     progress : callable, optional
         Called after each photo with the `Batch` so far and the photo's row; an exception raised in
         it stops the work.
@@ -110,6 +126,10 @@ def batch(
     ------
     ValueError, TypeError
         For wrong arguments, among them two photos with one name for their pictures.
+    NoDefocusError
+        If `like` shows no blur.
+    MissingExtraError
+        If an extra is not installed.
     WriteError
         If the folder cannot be written to.
 
@@ -119,7 +139,14 @@ def batch(
     the file has the size, time and content of then, and so has the picture made of it.
     Call this under ``if __name__ == "__main__":``, as all that starts processes.
     """
-    settings = Settings(task, psf, nsr, method, quality, max_pixels)
+    if send and client is None:
+        raise ValueError("send goes with client: processes here see the files")
+    if parquet:
+        ledger.arrow()
+    model = None if like is None else likeness(read(like, max_pixels=max_pixels))
+    settings = Settings(
+        task, psf, nsr, method, quality, max_pixels, model, grain, jpeg, scale, seed
+    )
     part, parts = shard
     if not 1 <= part <= parts:
         raise ValueError(f"shard must be I, N with 1 <= I <= N, got {part}, {parts}")
@@ -142,7 +169,7 @@ def batch(
         if client is None:
             answers = crew.locally(settings, questions, min(jobs or threads(), len(items) or 1))
         else:
-            answers = cluster.remotely(settings, questions, client)
+            answers = cluster.remotely(settings, questions, client, send=send)
         try:
             for index, record, kept in answers:
                 row = record["row"]
@@ -158,5 +185,6 @@ def batch(
                     progress(done, row)
         finally:
             answers.close()
-    done.tables = ledger.write_tables(folder, [rows[i] for i in range(len(items))], shard)
+    table = [rows[i] for i in range(len(items))]
+    done.tables = ledger.write_tables(folder, table, shard, parquet=parquet)
     return done

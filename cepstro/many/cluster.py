@@ -1,6 +1,7 @@
 """Work shared out to a Dask cluster, the extra ``cluster``: the same function on other machines.
 
-Workers read the photos and write the pictures by the same paths. As many photos are under way as
+Workers read the photos and write the pictures by the same paths, or are sent the photos and send
+the pictures back (`sent`). As many photos are under way as
 the cluster has threads, and as many again wait. A worker that is lost loses nothing: Dask has its
 photos done again elsewhere, and files are put in place whole, so that twice does no harm.
 """
@@ -12,7 +13,10 @@ from typing import Any
 
 from cepstro.errors import MissingExtraError
 from cepstro.many.crew import DIED, Answer, Question
+from cepstro.many.sent import perform_sent, place, question
 from cepstro.many.task import Settings, failure, perform
+
+_LARGE = "distributed.admin.large-graph-warning-threshold"
 
 
 def connect(address: str) -> Any:
@@ -33,9 +37,11 @@ def connect(address: str) -> Any:
 
 
 def remotely(
-    settings: Settings, questions: Sequence[Question], client: Any
+    settings: Settings, questions: Sequence[Question], client: Any, *, send: bool = False
 ) -> Generator[Answer, None, None]:
     """Work on all photos, in whatever order they end."""
+    import dask
+
     distributed = _library()
     waiting = iter(range(len(questions)))
     places: dict[str, int] = {}
@@ -44,7 +50,12 @@ def remotely(
     def submit() -> None:
         index = next(waiting, None)
         if index is not None:
-            future = client.submit(perform, settings, *questions[index], pure=False)
+            if send:
+                asked = question(*questions[index])
+                with dask.config.set({_LARGE: "1TB"}):  # photos are large, and few are on the way
+                    future = client.submit(perform_sent, settings, asked, pure=False)
+            else:
+                future = client.submit(perform, settings, *questions[index], pure=False)
             places[future.key] = index
             running.add(future)
 
@@ -54,7 +65,10 @@ def remotely(
         for future in running:
             index = places.pop(future.key)
             try:
-                record, kept = future.result()
+                if send:
+                    record, kept = place(questions[index][0], *future.result())
+                else:
+                    record, kept = future.result()
             except distributed.KilledWorker:
                 record, kept = failure(questions[index][0], DIED), False
             submit()

@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cepstro.errors import WriteError
+from cepstro.errors import MissingExtraError, WriteError
 from cepstro.many.task import Record, Settings
 from cepstro.photo import safe_name
 from cepstro.photo.saving import save
@@ -23,6 +23,7 @@ COLUMNS = (
     "input", "status", "output", "error", "width", "height", "verdict", "diameter",
     "diameter_error", "confidence", "model", "psf", "nsr", "noise", "reason", "sha256",
 )  # fmt: skip
+_NUMBERS = ("diameter", "diameter_error", "confidence", "nsr", "noise")
 
 
 def known(out: Path, settings: Settings) -> dict[str, str]:
@@ -73,18 +74,57 @@ def line(row: dict[str, Any]) -> str:
     return json.dumps(row, allow_nan=False)
 
 
-def write_tables(out: Path, rows: list[str], shard: tuple[int, int]) -> tuple[Path, Path]:
-    """Write the rows (JSON each) as ``results.csv`` and ``results.jsonl``."""
+def arrow() -> Any:
+    """Return pyarrow, the extra ``parquet``.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not installed.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingExtraError("Parquet takes an extra: pip install 'cepstro[parquet]'") from error
+    return pyarrow
+
+
+def write_tables(
+    out: Path, rows: list[str], shard: tuple[int, int], *, parquet: bool = False
+) -> tuple[Path, ...]:
+    """Write the rows (JSON each) as ``results.csv``, ``results.jsonl`` and if wanted Parquet."""
     text = io.StringIO(newline="")
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
     for row in rows:
         values = json.loads(row)
         table.writerow([values.get(column) for column in COLUMNS])
-    names = tuple(out / f"results{_part(shard)}{ending}" for ending in (".csv", ".jsonl"))
+    names = [out / f"results{_part(shard)}{ending}" for ending in (".csv", ".jsonl")]
     save(names[0], text.getvalue().encode("utf-8", "surrogateescape"))
     save(names[1], "".join(row + "\n" for row in rows).encode())
-    return names[0], names[1]
+    if parquet:
+        names.append(out / f"results{_part(shard)}.parquet")
+        save(names[2], _parquet(rows))
+    return tuple(names)
+
+
+def _parquet(rows: list[str]) -> bytes:
+    """Return the columns of the CSV table as a Parquet file."""
+    pa = arrow()
+    kinds = {column: pa.float64() for column in _NUMBERS}
+    kinds |= {"width": pa.int64(), "height": pa.int64()}
+    schema = pa.schema([(column, kinds.get(column, pa.string())) for column in COLUMNS])
+    values = [json.loads(row) for row in rows]
+    columns = {column: [_text(one.get(column)) for one in values] for column in COLUMNS}
+    sink = pa.BufferOutputStream()
+    pa.parquet.write_table(pa.table(columns, schema=schema), sink)
+    return bytes(sink.getvalue())
+
+
+def _text(value: Any) -> Any:
+    """Text as Parquet takes it: names of files need not be Unicode."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _part(shard: tuple[int, int]) -> str:

@@ -13,8 +13,9 @@ from cepstro.many.places import Item
 from cepstro.photo import read, safe_name, write
 from cepstro.photo.saving import first_line
 from cepstro.photo.writing import kind_of
-from cepstro.psf import PSF, psf_to_dict
+from cepstro.psf import PSF, psf_to_dict, scaled
 from cepstro.restore import METHODS
+from cepstro.synthesis import Likeness
 
 Record = dict[str, Any]  # what the notes keep of a photo; "row" is its row in the tables
 _SMALL = 256  # px; pictures below may be narrower than their blur
@@ -30,14 +31,23 @@ class Settings:
     method: str | None = None
     quality: int | None = None
     max_pixels: int | None = None
+    like: Likeness | None = None
+    grain: bool = True
+    jpeg: bool = False
+    scale: float = 1.0
+    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.task not in ("analyze", "deblur", "blur"):
             raise ValueError(f'task must be "analyze", "deblur" or "blur", got {self.task!r}')
         if self.psf is not None and not isinstance(self.psf, PSF):
             raise TypeError(f"psf must be a PSF, got {self.psf!r:.60}")
-        if self.task == "blur" and self.psf is None:
-            raise ValueError("psf is needed: the blur to lay on the photos")
+        if self.task == "blur" and (self.psf is None) == (self.like is None):
+            raise ValueError("psf or like is needed, one of them: the blur to lay on the photos")
+        if self.task != "blur" and self.like is not None:
+            raise ValueError("like goes with blur")
+        if self.like is None and (not self.grain or self.jpeg or self.scale != 1 or self.seed):
+            raise ValueError("grain, jpeg, scale and seed go with like")
         if self.task == "analyze" and self.psf is not None:
             raise ValueError("psf goes with deblur and blur; analyze measures it")
         if self.method is not None and self.method not in METHODS:
@@ -50,7 +60,19 @@ class Settings:
         from cepstro import __version__
 
         psf = None if self.psf is None else psf_to_dict(self.psf)
-        said = [__version__, self.task, psf, self.nsr, self.method, self.quality, self.max_pixels]
+        said: list[Any] = [
+            __version__,
+            self.task,
+            psf,
+            self.nsr,
+            self.method,
+            self.quality,
+            self.max_pixels,
+        ]
+        if self.like is not None:
+            like = self.like
+            said += [psf_to_dict(like.psf), like.grain.tolist(), like.tables]
+            said += [self.grain, self.jpeg, self.scale, self.seed]
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
@@ -59,6 +81,9 @@ def perform(settings: Settings, item: Item, note: str | None) -> tuple[Record, b
 
     Returns the record, and whether it is the one from before.
     """
+    before = kept(item, note)
+    if before is not None:
+        return before, True
     row: dict[str, Any] = {
         "input": str(item.source),
         "status": "failed",
@@ -67,22 +92,37 @@ def perform(settings: Settings, item: Item, note: str | None) -> tuple[Record, b
     }
     record: Record = {"row": row}
     try:
-        found = item.source.stat()
-        record |= {"size": found.st_size, "mtime_ns": found.st_mtime_ns}
-        record["sha256"] = _hash(item.source) if item.source.is_file() else None
-        before: Record | None = None if note is None else json.loads(note)
-        if before is not None and _intact(before, record, item.target):
-            before["row"]["input"] = str(item.source)
-            if before["row"]["output"] is not None:
-                before["row"]["output"] = str(item.target)
-            return before, True
+        record |= _identity(item.source)
         row["sha256"] = record["sha256"]
-        row |= _work(settings, item)
+        row |= _work(settings, item, record["sha256"])
         if row["output"] is not None:
             record["output_sha256"] = _hash(Path(row["output"]))
     except Exception as error:  # one bad photo must not end the work on the others
-        row["error"] = _sentence(error)
+        row["error"] = sentence(error)
     return record, False
+
+
+def kept(item: Item, note: str | None) -> Record | None:
+    """Record of a note (JSON), if photo and picture are still what they were then."""
+    if note is None:
+        return None
+    try:
+        before: Record = json.loads(note)
+        if not _intact(before, _identity(item.source), item.target):
+            return None
+    except (OSError, ValueError, KeyError, TypeError):  # gone, or a note that is none
+        return None
+    before["row"]["input"] = str(item.source)
+    if before["row"]["output"] is not None:
+        before["row"]["output"] = str(item.target)
+    return before
+
+
+def _identity(source: Path) -> Record:
+    """Size, time and content of a file."""
+    found = source.stat()
+    sha256 = _hash(source) if source.is_file() else None
+    return {"size": found.st_size, "mtime_ns": found.st_mtime_ns, "sha256": sha256}
 
 
 def failure(item: Item, why: str) -> Record:
@@ -91,11 +131,11 @@ def failure(item: Item, why: str) -> Record:
     return {"row": row}
 
 
-def _work(settings: Settings, item: Item) -> dict[str, Any]:
+def _work(settings: Settings, item: Item, sha256: str | None) -> dict[str, Any]:
     """Analyse, deblur or blur; the rest of the photo's row."""
     from cepstro.analysis import analyze
     from cepstro.restore import deblur
-    from cepstro.synthesis import blur
+    from cepstro.synthesis import blur, imitate
 
     if item.target is not None:
         kind_of(item.target)
@@ -103,6 +143,8 @@ def _work(settings: Settings, item: Item) -> dict[str, Any]:
     height, width = photo.shape[:2]
     row: dict[str, Any] = {"status": "done", "width": width, "height": height}
     psf, error = settings.psf, 0.0
+    if settings.like is not None:
+        psf = scaled(settings.like.psf, settings.scale)
     if psf is None:
         found = analyze(photo)
         row |= found.to_dict()
@@ -118,7 +160,16 @@ def _work(settings: Settings, item: Item) -> dict[str, Any]:
                 f"the blur, {2 * psf.halfwidth + 1} px across, is wider than the photo of "
                 f"{width} x {height} px"
             )
-    if settings.task == "blur":
+    if settings.like is not None:
+        made = imitate(
+            settings.like,
+            photo,
+            grain=settings.grain,
+            jpeg=settings.jpeg,
+            scale=settings.scale,
+            seed=settings.seed + int((sha256 or "0")[:8], 16),  # no two photos share their grain
+        )
+    elif settings.task == "blur":
         made = blur(photo, psf)
     else:
         made = deblur(photo, psf, nsr=settings.nsr, method=settings.method, diameter_error=error)
@@ -141,7 +192,8 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
+    """Say what went wrong, for the table."""
     if isinstance(error, (CepstroError, ValueError)):
         return str(error)
     if isinstance(error, MemoryError):
