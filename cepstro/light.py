@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -93,8 +94,7 @@ def to_linear(image: NDArray[Any], *, light: Light = "srgb") -> NDArray[np.float
     """
     decode = _decoder(light)
     if image.dtype.kind in "bu" and image.dtype.itemsize <= 2:
-        top = 1 if image.dtype == bool else np.iinfo(image.dtype).max
-        table = decode(np.linspace(0, 1, top + 1)).astype(np.float32)
+        table = _table(light, 1 if image.dtype == bool else int(np.iinfo(image.dtype).max))
         linear: NDArray[np.float32] = _by_chunks(
             lambda part: table[part.astype(np.uint8) if part.dtype == bool else part], image
         )
@@ -150,6 +150,14 @@ def clipped(image: NDArray[Any]) -> NDArray[np.bool_]:
     for c in range(1, colour.shape[2]):  # several times faster than any(axis=2)
         mask |= colour[..., c] >= limit
     return mask
+
+
+@lru_cache(maxsize=8)
+def _table(light: Light, top: int) -> NDArray[np.float32]:
+    """Light of the codes 0 to `top`."""
+    table = _decoder(light)(np.linspace(0, 1, top + 1)).astype(np.float32)
+    table.flags.writeable = False
+    return table
 
 
 def _float(part: NDArray[Any], scale: float) -> NDArray[np.floating]:

@@ -102,7 +102,12 @@ def deblur_file(
 
     def plan(sheet: Sheet, form: Form, light: Light) -> tuple[Work, int]:
         side, corners = windows.places(form.size, psf)
-        blocks = np.stack([sheet.window(y, x, side, side) for y, x in corners])
+        if form.size[0] * form.size[1] <= _CORE**2 * 4:  # decoded sooner than block by block
+            whole = sheet.window(0, 0, *form.size)
+            blocks = np.stack([whole[y : y + side, x : x + side] for y, x in corners])
+            del whole
+        else:
+            blocks = np.stack([sheet.window(y, x, side, side) for y, x in corners])
         made = windows.measure(
             blocks,
             [psf] * form.colours,
