@@ -5,7 +5,7 @@ A lens blurs light, not encoded values, so all physics happens on linear planes 
 otherwise: ``light`` is ``"srgb"``, ``"linear"`` or a `ToneCurve` (a photo's own, from its profile).
 Unsigned integers span their whole range, bool is 0 and 1, floats are taken as they are; outside
 0..1 the curves continue by odd symmetry, so that nothing is lost on the way there and back.
-24 MP of RGB in 8 bit, 2 cores: 0.05 s to light (by table), 0.14 s back.
+24 MP of RGB in 8 bit: 0.3 s of one core to light and 0.13 s back, both by table (0.8 s by formula).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ Light = Literal["srgb", "linear"] | ToneCurve
 # Luminance of linear sRGB primaries, IEC 61966-2-1 (the second row of its matrix to XYZ).
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 
+_BITS = 14  # of a float that are left to the second look when it is coded
 _CHUNK = 1 << 17  # elements worked on at a time: temporaries stay in cache (1 << 20 is slower)
 
 
@@ -112,6 +113,9 @@ def from_linear(
     if dtype.kind == "f":
         return _by_chunks(lambda part: encode(_float(part, 1.0)), linear, dtype)
     top = 1 if dtype.kind == "b" else int(np.iinfo(dtype).max)
+    steps = _steps(light) if dtype == np.uint8 and linear.dtype == np.float32 else None
+    if steps is not None:
+        return _by_chunks(lambda part: _coded(part, *steps), linear, dtype)
 
     def quantise(part: NDArray[Any]) -> NDArray[Any]:
         values = encode(np.clip(_float(part, 1.0), 0, 1)).astype(
@@ -150,6 +154,47 @@ def clipped(image: NDArray[Any]) -> NDArray[np.bool_]:
     for c in range(1, colour.shape[2]):  # several times faster than any(axis=2)
         mask |= colour[..., c] >= limit
     return mask
+
+
+def _coded(
+    part: NDArray[np.float32], codes: NDArray[np.uint8], limits: NDArray[np.float32]
+) -> NDArray[np.uint8]:
+    """Codes of light by table: the leading bits of a float say which, but for the last step."""
+    light = np.clip(part, 0, 1)
+    index = (light.view(np.int32) >> _BITS).astype(np.intp)
+    code: NDArray[np.uint8] = codes.take(index, mode="clip")
+    code += light >= limits.take(index, mode="clip")
+    return code
+
+
+@lru_cache(maxsize=4)
+def _steps(light: Light) -> tuple[NDArray[np.uint8], NDArray[np.float32]] | None:
+    """For all leading bits of a float32 in 0..1: its 8-bit code, and the light of the next code.
+
+    A third of the time of raising to a power, and the same codes. None for curves that pass more
+    than one code between two such floats.
+    """
+    encode = _encoder(light)
+
+    def quantised(bits: NDArray[np.int32]) -> NDArray[np.int64]:
+        values = np.clip(encode(bits.view(np.float32)), 0, 1)
+        codes: NDArray[np.int64] = np.rint(values * np.float32(255)).astype(np.int64)
+        return codes
+
+    one = int(np.float32(1).view(np.int32))
+    # The least light of each code, by bisection: positive floats are ordered as their bits are.
+    wanted = np.arange(1, 256)
+    low, high = np.zeros(255, np.int32), np.full(255, one, np.int32)
+    while (low < high).any():
+        middle = low + (high - low) // 2
+        enough = quantised(middle) >= wanted
+        low, high = np.where(enough, low, middle + 1), np.where(enough, middle, high)
+    first = np.arange(0, one + 1, 1 << _BITS, dtype=np.int32)
+    codes = np.searchsorted(low, first, side="right")
+    if (np.diff(codes) > 1).any():
+        return None
+    limits = np.append(low, np.int32(one + 1)).astype(np.int32)[codes].view(np.float32)
+    return codes.astype(np.uint8), limits
 
 
 @lru_cache(maxsize=8)

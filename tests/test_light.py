@@ -169,3 +169,14 @@ def test_unknown_light_is_refused():
         to_linear(np.ones((2, 2)), light="gamma")
     with pytest.raises(ValueError, match="light must be"):
         from_linear(np.ones((2, 2)), np.dtype(np.uint8), light="gamma")
+
+
+@pytest.mark.parametrize("light", ["srgb", "linear", ToneCurve.gamma(1.8), ToneCurve.gamma(0.2)])
+def test_codes_by_table_are_those_of_the_formula(light):
+    rng = np.random.default_rng(3)
+    bits = rng.integers(0, np.float32(1.001).view(np.int32), 300_000, np.int32)
+    values = np.concatenate([bits.view(np.float32), rng.random(300_000, np.float32)])
+    values = np.append(values, np.array([0, -0.0, 1, -3, 7, 1e-40], np.float32))
+    encoded = from_linear(np.clip(values, 0, 1), np.float32, light=light)
+    expected = np.rint(np.clip(encoded, 0, 1) * np.float32(255)).astype(np.uint8)
+    assert (from_linear(values, np.uint8, light=light) == expected).all()
