@@ -115,11 +115,17 @@ def fit_shape(measured: Measured) -> Shape:
     # Bayes' criterion for a noise of unknown size: the precision is believed with much caution.
     weight = math.log(points.looks) + points.looks * math.log(_WORTH)
     best = min(
-        candidates, key=lambda one: points.looks * math.log(one.cost) + len(one.errors) * weight
+        candidates,
+        key=lambda one: points.looks * math.log(one.cost) + max(2, len(one.errors)) * weight,
     )
     raster = _fit(points, rastered(best.psf, tuple(best.errors), points))
     if points.looks * math.log(raster.cost / best.cost) < -weight:
-        return replace(best, expected=drawn(raster.psf, int(points.size)), gain=raster.gain)
+        return replace(
+            best,
+            expected=drawn(raster.psf, int(points.size)),
+            gain=raster.gain,
+            fading=raster.fading,
+        )
     return best
 
 
