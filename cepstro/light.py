@@ -83,7 +83,9 @@ def split_alpha(image: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]
     return image, None
 
 
-def to_linear(image: NDArray[Any], *, light: Light = "srgb") -> NDArray[np.float32]:
+def to_linear(
+    image: NDArray[Any], *, light: Light = "srgb", out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
     """Light of a picture: float32 of the same shape, 0..1 for integers.
 
     Parameters
@@ -92,16 +94,20 @@ def to_linear(image: NDArray[Any], *, light: Light = "srgb") -> NDArray[np.float
         Encoded values without alpha (see `split_alpha`); any shape.
     light : "srgb", "linear" or ToneCurve
         How the values encode light.
+    out : float32 array, optional
+        Where to put it, of the same shape; it is returned.
     """
     decode = _decoder(light)
     if image.dtype.kind in "bu" and image.dtype.itemsize <= 2:
         table = _table(light, 1 if image.dtype == bool else int(np.iinfo(image.dtype).max))
         linear: NDArray[np.float32] = _by_chunks(
-            lambda part: table[part.astype(np.uint8) if part.dtype == bool else part], image
+            lambda part: table[part.astype(np.uint8) if part.dtype == bool else part],
+            image,
+            out=out,
         )
         return linear
     scale = 1.0 if image.dtype.kind == "f" else 1 / np.iinfo(image.dtype).max
-    return _by_chunks(lambda part: decode(_float(part, scale)), image)
+    return _by_chunks(lambda part: decode(_float(part, scale)), image, out=out)
 
 
 def from_linear(
@@ -236,13 +242,14 @@ def _by_chunks(
     function: Callable[[NDArray[Any]], NDArray[Any]],
     source: NDArray[Any],
     dtype: Any = np.float32,
+    out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
-    """Apply an elementwise function to bands of rows on all cores, into a new array of `dtype`."""
-    out = np.empty(source.shape, dtype)
+    """Apply an elementwise function to bands of rows on all cores, into `out` or a new array."""
+    made = np.empty(source.shape, dtype) if out is None else out
     rows = max(1, _CHUNK // max(1, source[0].size if source.ndim else 1))
 
     def work(start: int) -> None:
-        out[start : start + rows] = function(source[start : start + rows])
+        made[start : start + rows] = function(source[start : start + rows])
 
     starts = range(0, source.shape[0], rows)
     if len(starts) == 1 or threads() == 1:
@@ -251,4 +258,4 @@ def _by_chunks(
     else:
         with ThreadPoolExecutor(threads()) as pool:
             list(pool.map(work, starts))
-    return out
+    return made

@@ -36,11 +36,16 @@ def frame_shape(shape: tuple[int, int], halfwidth: int) -> tuple[int, int]:
 def embed(plane: Plane, frame: tuple[int, int]) -> Plane:
     """Lay a plane in the corner of a frame; the mirrored sides cross-fade in the gap."""
     out = np.empty(frame, np.float32)
-    height, width = plane.shape
-    out[:height, :width] = plane
-    _cross_fade(out[:, :width].T, height)
-    _cross_fade(out, width)
+    out[: plane.shape[0], : plane.shape[1]] = plane
+    mirror(out, plane.shape)
     return out
+
+
+def mirror(frame: Plane, size: tuple[int, ...]) -> None:
+    """Fill the gap around a picture of `size` in the corner of its frame, as `embed` does."""
+    height, width = size
+    _cross_fade(frame[:, :width].T, height)
+    _cross_fade(frame, width)
 
 
 def _cross_fade(rows: Plane, size: int) -> None:

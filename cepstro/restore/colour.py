@@ -21,7 +21,7 @@ from cepstro.light import LUMINANCE, Light, clipped, from_linear, to_linear
 from cepstro.psf import PSF
 from cepstro.restore import lucy, plug_and_play, sparse, wiener
 from cepstro.restore.areas import Area, areas, on_all
-from cepstro.restore.borders import Plane
+from cepstro.restore.borders import Plane, frame_shape
 from cepstro.restore.observation import observe, spread
 from cepstro.restore.prior import Prior, fit
 
@@ -67,27 +67,30 @@ class Job:
 
 def by_wiener(job: Job) -> None:
     """Restore each channel by a Wiener filter."""
-    filter: NDArray[np.inexact] | None = None
+    size = _shape(job.planes)
     last: object = None
-    channels = job.planes.shape[2]
-    for c in range(channels):
-        plane = job.linear(c)
+    frame = np.empty((0, 0), np.float32)
+    for c, psf in enumerate(job.psfs):
+        shape = frame_shape(size, psf.halfwidth)
+        if frame.shape != shape:
+            frame = np.empty(shape, np.float32)
+        plane = to_linear(job.planes[..., c], light=job.light, out=frame[: size[0], : size[1]])
         mean = _remove_mean(plane)
         constant: wiener.NSR
         if isinstance(job.nsr, (int, float)):
             constant = float(job.nsr)
         else:
             constant = _fit(job, c, plane, mean)
-        frame = wiener.extend(plane, job.psfs[c], constant, error=job.error)
-        if filter is None or last != (job.psfs[c], constant):
-            last = (job.psfs[c], constant)
-            filter = wiener.inverse(job.psfs[c], constant, _shape(frame), error=job.error)
-        size = _shape(plane)
-        del plane
+        if last != (psf, constant):
+            last = (psf, constant)
+            gain = wiener.border_gain(psf, constant, error=job.error)
+            filter = wiener.inverse(psf, constant, shape, error=job.error)
+        wiener.surround(frame, size, psf.halfwidth, gain)
         restored = wiener.restore(frame, size, filter)
         restored += mean
         job.store(c, restored)
-        job.progress((c + 1) / channels)
+        del restored
+        job.progress((c + 1) / len(job.psfs))
 
 
 def by_channel(job: Job) -> None:

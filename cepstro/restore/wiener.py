@@ -8,12 +8,14 @@ own power law (`prior`). The photo lies in a larger frame whose gap is filled fi
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cepstro.fft import irfft2, rfft2
 from cepstro.psf import PSF
-from cepstro.restore.borders import Plane, embed, fill_gap, frame_shape
+from cepstro.restore.borders import Gain, Plane, fill_gap, frame_shape, mirror
 from cepstro.restore.prior import Prior
 from cepstro.restore.response import response
 
@@ -41,7 +43,16 @@ def inverse(
 
 def extend(plane: Plane, psf: PSF, nsr: NSR, *, error: float = 0.0, steps: int = STEPS) -> Plane:
     """Lay a blurred plane (its mean removed) in a periodic frame that continues it."""
+    frame = np.empty(frame_shape(plane.shape, psf.halfwidth), np.float32)
+    frame[: plane.shape[0], : plane.shape[1]] = plane
+    surround(frame, plane.shape, psf.halfwidth, border_gain(psf, nsr, error=error), steps=steps)
+    return frame
 
+
+def border_gain(psf: PSF, nsr: NSR, *, error: float = 0.0) -> Gain:
+    """Return A = |H|^2 / (|H|^2 + NSR) by shape of frame; it is kept for the next plane."""
+
+    @cache
     def gain(shape: tuple[int, int]) -> Plane:
         _, power = response(psf, error, shape)
         noise = at(nsr, power, shape)
@@ -50,9 +61,15 @@ def extend(plane: Plane, psf: PSF, nsr: NSR, *, error: float = 0.0, steps: int =
         gain: Plane = power / (power + noise)
         return gain
 
-    frame = embed(plane, frame_shape(plane.shape, psf.halfwidth))
-    fill_gap(frame, plane.shape, gain, depth=max(16, 4 * psf.halfwidth), steps=steps)
-    return frame
+    return gain
+
+
+def surround(
+    frame: Plane, size: tuple[int, int], halfwidth: int, gain: Gain, *, steps: int = STEPS
+) -> None:
+    """Continue a plane (its mean removed) in the corner of its frame over the frame's gap."""
+    mirror(frame, size)
+    fill_gap(frame, size, gain, depth=max(16, 4 * halfwidth), steps=steps)
 
 
 def restore(frame: Plane, size: tuple[int, int], filter: NDArray[np.inexact]) -> Plane:
