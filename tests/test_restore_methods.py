@@ -4,15 +4,18 @@ import numpy as np
 import pytest
 from degrade import blur_valid, record, scene, sharp_names, valid_slices
 
-from cepstro.light import linear_to_srgb
-from cepstro.psf import Disk, Kernel
+from cepstro.fft import irfft2, rfft2
+from cepstro.light import linear_to_srgb, srgb_to_linear
+from cepstro.psf import Disk, Kernel, Motion
 from cepstro.restore import METHODS, deblur
 from cepstro.restore.areas import areas
 from cepstro.restore.borders import fill
+from cepstro.restore.colour import steepness
 from cepstro.restore.dct import basis, coefficient_variance, denoise, shifts
-from cepstro.restore.prior import fit
+from cepstro.restore.gradients import divergence, gradients
+from cepstro.restore.observation import observe, weigh
+from cepstro.restore.prior import Prior, fit
 from cepstro.restore.response import response
-from cepstro.restore.sparse import _divergence, _gradients
 
 PHOTOS = ["facerec_obama.jpg", "leptonica_juditharismax.jpg", "skimage_astronaut.png"]
 
@@ -153,9 +156,9 @@ def test_crop_with_surroundings_restores_as_the_whole():
 def test_gradient_and_divergence_are_adjoint():
     rng = np.random.default_rng(1)
     x, p, q = (rng.standard_normal((17, 22)).astype(np.float32) for _ in range(3))
-    down, right = _gradients(x)
+    down, right = gradients(x)
     left = np.vdot(down, p) + np.vdot(right, q)
-    assert left == pytest.approx(np.vdot(x, _divergence(p, q)), rel=1e-4)
+    assert left == pytest.approx(np.vdot(x, divergence(p, q)), rel=1e-4)
 
 
 def test_blur_and_its_conjugate_are_adjoint_for_a_lopsided_kernel():
@@ -304,3 +307,95 @@ def test_exception_cancels_work_in_several_areas(monkeypatch):
     )
     with pytest.raises(Stop):
         deblur(np.random.default_rng(0).random((200, 200, 3)), Disk(5), progress=stop)
+
+
+def page(height=200, width=260, *, white=1.0):
+    """Lines of drawn letters on white paper: linear light."""
+    rng = np.random.default_rng(7)
+    light = np.full((height, width), white)
+    for top in range(6, height - 12, 18):
+        for left in range(4, width - 10, 9):
+            strokes = rng.random((5, 3)) < 0.5
+            light[top : top + 10, left : left + 6][np.kron(strokes, np.ones((2, 2), bool))] = 0.02
+    return light
+
+
+def recorded_page(psf, noise, white=1.0):
+    light = page(white=white)
+    blurred = record(blur_valid(light, psf), noise=noise)
+    return blurred, linear_to_srgb(np.minimum(light[valid_slices(light.shape, psf)], 1))
+
+
+@pytest.mark.parametrize("method", [*METHODS, None])
+@pytest.mark.parametrize("psf", [Motion(15, angle=30), Motion(12, angle=45)])
+def test_slanted_motion_on_a_page_at_the_limit_is_undone(method, psf):
+    blurred, truth = recorded_page(psf, 1.0, white=1.1)
+    assert psnr(deblur(blurred, psf, method=method) / 255, truth) > psnr(blurred / 255, truth) + 2
+
+
+@pytest.mark.parametrize("noise", [2.55, 7.65])
+def test_lucy_does_not_let_noise_run_away(noise):
+    for name in (*PHOTOS, "popos_galen-crout-175291.jpg"):
+        blurred, truth, psf = example(name, 8, noise)
+        gained = psnr(deblur(blurred, psf, method="lucy") / 255, truth)
+        assert gained > psnr(blurred / 255, truth) + 0.8
+
+
+def test_paper_is_no_lighter_than_white(monkeypatch):
+    blurred, truth = recorded_page(Disk(6), 1.0)
+    bounded = psnr(deblur(blurred, Disk(6)) / 255, truth)
+    monkeypatch.setattr("cepstro.restore.plug_and_play._LAMP", -99.0)
+    free = psnr(deblur(blurred, Disk(6)) / 255, truth)
+    assert bounded > free + 0.2
+
+
+def test_noise_is_seen_where_a_large_blur_hides_it_from_the_band():
+    """Fitted to the band alone, it read 1e-8 of the truth here, and ruined the picture."""
+    blurred, truth, psf = example("skimage_camera.png", 33, 0.5, (330, 460))
+    light = srgb_to_linear(blurred / 255)
+    slope = np.gradient(srgb_to_linear(np.linspace(0, 1, 256)), 1 / 255)[blurred]
+    sigma = np.sqrt((0.5**2 + 1 / 12) * np.mean(slope**2)) / 255
+    assert np.sqrt(fit(light - light.mean(), psf).noise) == pytest.approx(sigma, rel=0.25)
+    for method in (*METHODS, None):
+        assert (
+            psnr(deblur(blurred, psf, method=method) / 255, truth) > psnr(blurred / 255, truth) + 2
+        )
+
+
+def test_noise_in_colour_does_not_lift_the_black():
+    """The rest of a channel beside its luminance had a mean of its own taken away."""
+    blurred, truth, psf = example("popos_galen-crout-175291.jpg", 8, 2.55)
+    for method in (None, "sparse", "lucy"):
+        restored = deblur(blurred, psf, method=method) / 255
+        assert np.median(restored) == pytest.approx(np.median(truth), abs=1.5 / 255)
+
+
+def test_frame_is_the_photo_where_seen_and_the_estimate_elsewhere():
+    plane = np.random.default_rng(8).normal(0, 0.1, (40, 50)).astype(np.float32)
+    dim = np.zeros(plane.shape, bool)
+    dim[10:20, 10:20] = True
+    seen = observe(plane, Disk(5), Prior(-8.0, 2.0, 1e-4, 0.0, 0.1), clipped=dim)
+    estimate = rfft2(np.random.default_rng(9).normal(0, 1, seen.shape).astype(np.float32))
+    shown = irfft2(estimate * seen.otf, seen.shape)
+    seen.refresh(estimate)
+    frame, inside = seen.picture(seen.frame), seen.picture(shown)
+    assert np.abs(frame - plane)[~dim].max() < 1e-6
+    assert np.abs(frame - np.maximum(inside, plane))[dim].max() < 1e-6
+    assert np.abs(seen.frame - shown)[plane.shape[0] :].max() < 1e-6
+
+
+def test_pixels_count_as_data_as_their_noise_allows():
+    """At the fixed point of a weighed frame the estimate meets precise pixels more closely."""
+    plane = np.random.default_rng(10).normal(0, 0.1, (64, 64)).astype(np.float32)
+    light = np.full(plane.shape, 0.05, np.float32)
+    light[:, 32:] = 0.8
+    slope = steepness(light, "srgb")
+    weight = weigh(slope, float(np.mean(slope**2)))
+    assert 0.5 <= weight[:, 40].max() < 1 < weight[:, 10].min() <= 2
+    seen = observe(plane, Disk(2), Prior(-8.0, 2.0, 1e-2, 0.0, 0.25))
+    seen.weight = weight
+    for _ in range(30):
+        estimate = rfft2(seen.frame) * seen.otf / (seen.power + 0.5)
+        seen.refresh(estimate)
+    left = np.abs(seen.picture(irfft2(estimate * seen.otf, seen.shape)) - plane)
+    assert left[:, 2:30].mean() < 0.9 * left[:, 34:62].mean()

@@ -21,8 +21,13 @@ from cepstro.light import LUMINANCE, Light, clipped, from_linear, to_linear
 from cepstro.psf import PSF
 from cepstro.restore import lucy, plug_and_play, sparse, wiener
 from cepstro.restore.areas import Area, areas, on_all
+<<<<<<< cepstro/restore/colour.py
+from cepstro.restore.borders import Plane
+from cepstro.restore.observation import observe, spread, weigh
+=======
 from cepstro.restore.borders import Plane, frame_shape
 from cepstro.restore.observation import observe, spread
+>>>>>>> /tmp/restore/theirs.py
 from cepstro.restore.prior import Prior, fit
 
 Tell = Callable[[float], None]
@@ -32,9 +37,9 @@ _MOST = 0.2  # share above which the limit is taken for the white of a page, and
 # Steps of total variation, steps of plug-and-play and shifts of its block grid in each.
 _UNMEASURED = sparse.Scale(0.0, 0.0)
 _ALL = slice(None), slice(None)
-_BEST = 30, 12, 16
-_QUICK = 8, 5, 8
-_SPARSE = 20
+_BEST = 40, 12, 16
+_QUICK = 16, 5, 8
+_SPARSE = 40
 _LIGHTS = 20  # steps of Richardson-Lucy that find the light of clipped pixels, and then of TV
 
 
@@ -115,6 +120,7 @@ def by_luminance(job: Job) -> None:
     luminance = _luminance(job.planes, job.light)
     bright = _bright(job.planes)
     plan = _plan(job, job.psfs[0], luminance, bright)
+    luminance += plan.mean
     shares, rests = [], []
     for c in range(3):
         plane = job.linear(c)
@@ -195,27 +201,28 @@ def _rest_plan(psf: PSF, plane: Plane, mask: NDArray[np.bool_]) -> Plan:
 
 def _strong(job: Job, plan: Plan, plane: Plane, mask: NDArray[np.bool_], tell: Tell) -> Plane:
     """Restore a plane of light by the method asked for, or the default."""
-    slope = steepness(plane, job.light)
     plane -= plan.mean
     mean = float(plan.mean)
     unknown = mask if plan.clipped and mask.any() else None
     seen = observe(plane, plan.psf, plan.prior, error=job.error, clipped=unknown)
-    if unknown is not None and job.method != "lucy":
-        lights = lucy.restore(seen, mean, steps=_LIGHTS, tell=lambda _: tell(0.0))
+    if job.method == "lucy":
+        out = seen.picture(lucy.restore(seen, mean, plan.scale.gradient, tell=tell))
+        out += plan.mean
+        return out
+    slope = steepness(seen.reblurred() + plan.mean, job.light)
+    seen.weight = weigh(slope, plan.slope)
+    if unknown is not None:
+        lights = lucy.restore(seen, mean, 0.0, steps=_LIGHTS, tell=lambda _: tell(0.0))
         seen.refresh(rfft2(lights))
         del lights
-    local = spread(slope, plan.slope, seen)
-    del slope
-    if job.method == "lucy":
-        out = seen.picture(lucy.restore(seen, mean, tell=tell))
-    elif job.method == "sparse":
-        start = sparse.restore(seen, local, plan.scale, steps=_SPARSE, tell=tell)
-        out = seen.picture(start)
+    if job.method == "sparse":
+        out = seen.picture(sparse.restore(seen, plan.scale, steps=_SPARSE, tell=tell))
     else:
         first, steps, grids = _BEST if job.method == "best" else _QUICK
         if unknown is not None:
             first = max(first, _LIGHTS)
-        start = sparse.restore(seen, local, plan.scale, steps=first, tell=lambda f: tell(f / 3))
+        start = sparse.restore(seen, plan.scale, steps=first, tell=lambda f: tell(f / 3))
+        local = spread(slope, plan.slope, seen)
         out = plug_and_play.restore(
             seen, local, start, mean, steps=steps, grids=grids, tell=lambda f: tell((1 + 2 * f) / 3)
         )

@@ -26,13 +26,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cepstro.fft import rfft2
-from cepstro.noise import spread_blocks, spread_corners
+from cepstro.noise import CORNER, spread_blocks, spread_corners
 from cepstro.psf import PSF
 
 CAUTION = 1.25  # c: the best constant on half of the sharp photos (1.0 to 1.5 within 0.1 dB)
 _SLOPE = 2.2  # p of sharp photos, loosely believed
 _FLOOR = np.log(1e-5)  # ln f of a perfect model
 _BAND = 1e-3  # |H|^2, mean over a circle, down to which the photo can tell of its noise
+_EMPTY = 0.4  # the corner's power over the noise in the band: below, JPEG has emptied the corner
 _MOST_BLOCKS = 96
 
 
@@ -145,8 +146,15 @@ def fit_blocks(
     used = (np.abs(fy) > 2.5 / side) & (fx > 2.5 / side) & _band(response, fy, fx, side)
     if not used.any():
         used = log_rho > -13  # all but the mean
-    found = _fit_log(np.log(power[used]), log_rho[used], np.maximum(response[used], 1e-12), noise)
-    return Prior(*found, edge)
+    data = np.log(power[used]), log_rho[used], np.maximum(response[used], 1e-12)
+    found = Prior(*_fit_log(*data, noise), edge)
+    if noise is None:
+        corner = (np.abs(fy) > CORNER) & (fx > CORNER)
+        leak = np.exp(found.log_power - found.slope * log_rho) * response
+        white = float(np.median((power - leak)[corner]))
+        if white > _EMPTY * found.noise:
+            found = Prior(*_fit_log(*data, white**0.5), edge)
+    return found
 
 
 def _band(
