@@ -21,13 +21,8 @@ from cepstro.light import LUMINANCE, Light, clipped, from_linear, to_linear
 from cepstro.psf import PSF
 from cepstro.restore import lucy, plug_and_play, sparse, wiener
 from cepstro.restore.areas import Area, areas, on_all
-<<<<<<< cepstro/restore/colour.py
-from cepstro.restore.borders import Plane
-from cepstro.restore.observation import observe, spread, weigh
-=======
 from cepstro.restore.borders import Plane, frame_shape
-from cepstro.restore.observation import observe, spread
->>>>>>> /tmp/restore/theirs.py
+from cepstro.restore.observation import observe, spread, weigh
 from cepstro.restore.prior import Prior, fit
 
 Tell = Callable[[float], None]
