@@ -8,7 +8,8 @@ sake.
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _here = threading.local()
+_BAND = 1 << 20  # elements of a band
 
 
 @contextmanager
@@ -39,6 +41,35 @@ def threads() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def by_rows(work: Callable[[slice], None], count: int, rows: int) -> None:
+    """Call `work` for bands of `rows` rows out of `count`, on all cores (NumPy leaves the GIL)."""
+    bands = [slice(start, start + rows) for start in range(0, count, rows)]
+    if len(bands) == 1 or threads() == 1:
+        for band in bands:
+            work(band)
+    else:
+        with ThreadPoolExecutor(threads()) as pool:
+            list(pool.map(work, bands))
+
+
+def multiply(spectrum: NDArray[np.complexfloating], factor: NDArray[np.inexact]) -> None:
+    """Multiply a 2-D spectrum by a filter, in place, on all cores."""
+
+    def work(band: slice) -> None:
+        spectrum[band] *= factor[band]
+
+    by_rows(work, len(spectrum), max(1, _BAND // spectrum.shape[1]))
+
+
+def shift(plane: NDArray[np.floating], value: np.floating) -> None:
+    """Add a number to a plane, in place, on all cores."""
+
+    def work(band: slice) -> None:
+        plane[band] += value
+
+    by_rows(work, len(plane), max(1, _BAND // plane.shape[1]))
 
 
 def good_size(n: int) -> int:

@@ -11,14 +11,13 @@ Unsigned integers span their whole range, bool is 0 and 1, floats are taken as t
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.fft import threads
+from cepstro.fft import by_rows
 from cepstro.icc import ToneCurve
 
 Light = Literal["srgb", "linear"] | ToneCurve
@@ -248,14 +247,8 @@ def _by_chunks(
     made = np.empty(source.shape, dtype) if out is None else out
     rows = max(1, _CHUNK // max(1, source[0].size if source.ndim else 1))
 
-    def work(start: int) -> None:
-        made[start : start + rows] = function(source[start : start + rows])
+    def work(band: slice) -> None:
+        made[band] = function(source[band])
 
-    starts = range(0, source.shape[0], rows)
-    if len(starts) == 1 or threads() == 1:
-        for start in starts:
-            work(start)
-    else:
-        with ThreadPoolExecutor(threads()) as pool:
-            list(pool.map(work, starts))
+    by_rows(work, source.shape[0], rows)
     return made

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.fft import rfft2
+from cepstro.fft import rfft2, shift
 from cepstro.light import LUMINANCE, Light, clipped, from_linear, to_linear
 from cepstro.psf import PSF
 from cepstro.restore import lucy, plug_and_play, sparse, wiener
@@ -87,7 +87,7 @@ def by_wiener(job: Job) -> None:
             filter = wiener.inverse(psf, constant, shape, error=job.error)
         wiener.surround(frame, size, psf.halfwidth, gain)
         restored = wiener.restore(frame, size, filter)
-        restored += mean
+        shift(restored, mean)
         job.store(c, restored)
         del restored
         job.progress((c + 1) / len(job.psfs))
@@ -264,7 +264,7 @@ def steepness(plane: Plane, light: Light) -> Plane:
 def _remove_mean(plane: Plane) -> np.float32:
     """Subtract a plane's mean, in place, and return it."""
     mean = np.float32(plane.mean(dtype=np.float64))
-    plane -= mean
+    shift(plane, -mean)
     return mean
 
 

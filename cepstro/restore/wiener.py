@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.fft import irfft2, rfft2
+from cepstro.fft import irfft2, multiply, rfft2
 from cepstro.psf import PSF
 from cepstro.restore.borders import Gain, Plane, fill_gap, frame_shape, mirror
 from cepstro.restore.prior import Prior
@@ -75,5 +75,5 @@ def surround(
 def restore(frame: Plane, size: tuple[int, int], filter: NDArray[np.inexact]) -> Plane:
     """Filter an extended plane and cut the picture of `size` out of it."""
     spectrum = rfft2(frame)
-    spectrum *= filter
+    multiply(spectrum, filter)
     return irfft2(spectrum, frame.shape, overwrite=True)[: size[0], : size[1]]
