@@ -19,7 +19,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.fft import good_size, irfft2, rfft2
+from cepstro.fft import good_size, irfft2, multiply, rfft2
 
 Plane = NDArray[np.float32]
 _BAND_STEPS = 3  # the rim of a large photo is a small part of it, but not of the time
@@ -83,7 +83,7 @@ def fill(frame: Plane, unseen: NDArray[np.bool_], gain: Plane, *, steps: int) ->
 
     def apply(plane: Plane) -> Plane:
         spectrum = rfft2(plane)
-        spectrum *= gain
+        multiply(spectrum, gain)
         return irfft2(spectrum, plane.shape, overwrite=True)[unseen]
 
     residual = apply(frame) - frame[unseen]
