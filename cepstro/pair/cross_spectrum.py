@@ -30,7 +30,8 @@ from cepstro.pair.measure import (
     solve,
 )
 
-_CORRECTIONS = 2
+_CORRECTIONS = 3  # at most
+_SETTLED = 0.99  # of what was left before: another correction is not worth its time
 
 
 def cross_spectrum(
@@ -56,7 +57,7 @@ def cross_spectrum(
     # Windows see lag d only by their overlap with themselves: correlations are divided by it.
     seen = irfft2(np.abs(rfft2(blocks.window)).astype(np.complex128) ** 2, (side, side))
     seen = np.maximum(seen / seen[0, 0], 0.05)
-    own = irfft2(np.asarray(clean * high2, np.complex128), (side, side)) / seen
+    own = irfft2(np.asarray((power - taken) * high2, np.complex128), (side, side)) / seen
     m = grid_size(size)
     half = size // 2
     place = np.ix_(np.arange(-half, half + 1), np.arange(-half, half + 1))
@@ -80,12 +81,14 @@ def cross_spectrum(
     rest, least = target, np.inf
     for step in range(_CORRECTIONS + 1):
         now, cross = blocks.averages(scene.residual(blurred, kernel))
-        if np.sum(high2 * now) >= least:  # too few blocks to converge
+        total = float(np.sum(high2 * now))
+        if total >= least:  # too few blocks to converge
             kernel = before
             break
-        rest, least = now / known, float(np.sum(high2 * now))
-        if step < _CORRECTIONS:
-            before, kernel = kernel, kernel + solved(cross)
+        settled, rest, least = total > _SETTLED * least, now / known, total
+        if settled or step == _CORRECTIONS:
+            break
+        before, kernel = kernel, kernel + solved(cross)
     rest = np.maximum(rest, 1e-6 * target)
     rest = np.maximum(radial_mean(rest, rho2), rest)
     # Independent looks at each frequency: pixels of the photo by pixels of the kernel's grid.
@@ -112,7 +115,7 @@ class _Blocks:
         shares = [float(weight[part].mean()) for part in parts]
         holes = [float((weight[part] == 0).mean()) for part in parts]
         # Blocks with many pixels to leave out would tell of clipping, not of blur.
-        allowed = max(0.02, float(np.quantile(holes, 0.3)))
+        allowed = max(0.3, float(np.quantile(holes, 0.3)))
         self.used = [
             (part, share)
             for part, share, hole in zip(parts, shares, holes, strict=True)

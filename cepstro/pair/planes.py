@@ -74,8 +74,11 @@ class Picture:
         return Plane(linear, mask, encoded, rise / np.float32(0.008))
 
 
-def cut(sharp: Plane, blurred: Plane, shift: tuple[int, int]) -> tuple[Plane, Plane]:
-    """Cut out of both what shows the same, at most `_MOST` pixels from the middle."""
+def cut(
+    sharp: Plane, blurred: Plane, shift: tuple[int, int], most: int = _MOST
+) -> tuple[Plane, Plane]:
+    """Cut out of both what shows the same, at most so many pixels from the middle."""
+    most = min(most, _MOST)
     first, second = overlap(sharp.light, blurred.light, shift)
     here, there = sharp.cut(first), blurred.cut(second)
     height, width = here.light.shape
@@ -83,8 +86,8 @@ def cut(sharp: Plane, blurred: Plane, shift: tuple[int, int]) -> tuple[Plane, Pl
         raise UnsuitableImageError(
             f"the photos overlap by {width} x {height} px only; at least {_SMALLEST} are needed"
         )
-    if height * width > _MOST:
-        thin = (_MOST / (height * width)) ** 0.5
+    if height * width > most:
+        thin = (most / (height * width)) ** 0.5
         rows, columns = int(height * thin), int(width * thin)
         top, left = (height - rows) // 2, (width - columns) // 2
         part = (slice(top, top + rows), slice(left, left + columns))

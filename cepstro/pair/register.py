@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from cepstro.pair.align import overlap
 from cepstro.pair.cross_spectrum import cross_spectrum
 from cepstro.pair.measure import Measured, not_one_scene
 from cepstro.pair.planes import Plane, cut, levels, noise_of, weights
@@ -24,6 +25,7 @@ from cepstro.synthesis import blur_plane
 
 _FIRST = 65  # side of the first look at a kernel, px
 _LARGEST = 401  # side of the largest kernel looked for, px
+_ENOUGH = 16  # kernel sides a photo side that tell a kernel's size and centre
 _EXPLAINED = 0.9  # of chi-square: a model that explains less does not tell the kernel's centre
 _STRETCH = 0.15  # px: scale and rotation that move no corner further are not undone
 _BELIEVED = 0.8  # scale and rotation must leave less than this part of what is missed without them
@@ -34,6 +36,9 @@ def _laid(sharp: Plane, how: Similarity, shape: tuple[int, ...], *, rough: bool)
 
     `rough` interpolates linearly and leaves out what only the noise is read from.
     """
+    whole, part = split(how.shift)
+    if rough and how.scale == 1 and how.rotation == 0 and not any(part):
+        return _moved(sharp, whole, shape)
     light = warp(sharp.light, how, shape, order=1 if rough else 5)
     bad = ~covered(sharp.light, how, shape)
     if sharp.clipped.any():
@@ -68,6 +73,15 @@ def register(
     if missed > _BELIEVED * plain.missed(blurred) or best.better.stretch(shape) <= _STRETCH:
         return sharp, plain.better.shift, Similarity((0.0, 0.0))
     return _laid(sharp, best.better, blurred.light.shape, rough=False), (0.0, 0.0), best.better
+
+
+def _moved(sharp: Plane, shift: tuple[int, int], shape: tuple[int, ...]) -> Plane:
+    """Shift the sharp plane by whole px; what it lacks is mirrored and counts as clipped."""
+    first, second = overlap(sharp.light, np.broadcast_to(np.float32(0), shape), shift)
+    rim = [(part.start, n - part.stop) for part, n in zip(second, shape, strict=True)]
+    light = np.pad(sharp.light[first], rim, mode="symmetric")
+    bad = np.pad(sharp.clipped[first], rim, constant_values=True)
+    return Plane(light, bad, light, light)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,7 +135,7 @@ def support(
     side = min(limit, _FIRST if size is None else max(size + 8, 17))
     for _ in range(6):
         whole, part = split(shift)
-        here, there = cut(sharp, blurred, whole)
+        here, there = cut(sharp, blurred, whole, (_ENOUGH * max(side, _FIRST)) ** 2)
         weight, _ = weights(here, there, side)
         measured = cross_spectrum(
             here.light,

@@ -102,7 +102,7 @@ def first_shape(measured: Measured) -> Shape:
 
 def fit_shape(measured: Measured) -> Shape:
     """Fit every family to a measured kernel and return the likeliest."""
-    points = Points(measured, 5000)
+    points = Points(measured, 2000)
     disk = _fit(points, disk_family(points))
     assert isinstance(disk.psf, Disk)
     rings = [_fit(points, ring_family(points, hole)) for hole in (0.4, 0.75, 0.95)]
