@@ -32,7 +32,7 @@ _MOST = 0.2  # share above which the limit is taken for the white of a page, and
 # Steps of total variation, steps of plug-and-play and shifts of its block grid in each.
 _UNMEASURED = sparse.Scale(0.0, 0.0)
 _ALL = slice(None), slice(None)
-_BEST = 40, 12, 16
+_BEST = 80, 24, 16
 _QUICK = 16, 5, 8
 _SPARSE = 40
 _LIGHTS = 20  # steps of Richardson-Lucy that find the light of clipped pixels, and then of TV
