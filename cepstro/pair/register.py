@@ -109,16 +109,20 @@ class _Look:
 
 def _look(sharp: Plane, blurred: Plane, how: Similarity) -> _Look:
     """Measure the kernel with the photos laid so, then how they lie with that kernel."""
-    for _ in range(3):
+    side = _FIRST
+    for _ in range(4):
         near = _laid(sharp, how, blurred.light.shape, rough=True)
-        side = min(_FIRST, min(near.light.shape) // 4 * 2 - 1)
+        limit = min(_LARGEST, min(near.light.shape) // 4 * 2 - 1)
+        side = min(side, limit)
         weight, _ = weights(near, blurred, side)
         measured = cross_spectrum(
             near.light, blurred.light, weight, size=side, shift=(0.0, 0.0), noise=0.0
         )
         first = first_shape(measured)
         whole, _ = split(first.shift)
-        if not any(whole):
+        if 2 * first.psf.halfwidth >= side < limit:
+            side = 2 * side + 1
+        elif not any(whole):
             break
         how = replace(how, shift=(how.shift[0] + whole[0], how.shift[1] + whole[1]))
     kernel = regularise(measured, first)
@@ -131,11 +135,12 @@ def support(
     sharp: Plane, blurred: Plane, size: int | None, shift: tuple[float, float]
 ) -> tuple[int, tuple[float, float], bool]:
     """Side of the kernel, the shift below a pixel, and whether the side hit its limit."""
-    limit = min(_LARGEST, min(*sharp.light.shape, *blurred.light.shape) // 4 * 2 - 1)
-    side = min(limit, _FIRST if size is None else max(size + 8, 17))
+    side = _FIRST if size is None else max(size + 8, 17)
     for _ in range(6):
         whole, part = split(shift)
         here, there = cut(sharp, blurred, whole, (_ENOUGH * max(side, _FIRST)) ** 2)
+        limit = min(_LARGEST, min(here.light.shape) // 4 * 2 - 1)
+        side = min(side, limit)
         weight, _ = weights(here, there, side)
         measured = cross_spectrum(
             here.light,
@@ -152,7 +157,7 @@ def support(
         wanted = 2 * int(np.ceil(reach)) + 5
         settled = max(abs(moved[0]), abs(moved[1])) < 0.25
         if size is None and wanted > side < limit:
-            side = min(limit, 2 * side + 1)
+            side = max(side, wanted) if shape.explained > _EXPLAINED else 2 * side + 1
         elif settled:
             break
     if size is not None:
