@@ -30,6 +30,7 @@ Tell = Callable[[float], None]
 _LEAST = 1e-4  # share of clipped pixels below which they are not worth their transforms
 _MOST = 0.2  # share above which the limit is taken for the white of a page, and so for data
 # Steps of total variation, steps of plug-and-play and shifts of its block grid in each.
+FLAT = 1e-4  # light: rests with less to them hold nothing to restore
 _UNMEASURED = sparse.Scale(0.0, 0.0)
 _ALL = slice(None), slice(None)
 _BEST = 80, 24, 16
@@ -93,13 +94,27 @@ def by_wiener(job: Job) -> None:
         job.progress((c + 1) / len(job.psfs))
 
 
-def by_channel(job: Job) -> None:
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What is measured on a whole picture before its areas are restored.
+
+    `plans` holds that of the luminance, with the share of it in each channel and the plans of the
+    rests (None where a rest is flat), or one for each channel.
+    """
+
+    plans: list[Plan]
+    shares: list[np.float32]
+    rests: list[Plan | None]
+
+
+def by_channel(job: Job, measured: Measured | None = None) -> None:
     """Restore each channel by the strong method."""
-    channels = job.planes.shape[2]
+    channels = len(job.psfs)
     for c in range(channels):
-        plane = job.linear(c)
-        plan = _plan(job, job.psfs[c], plane, clipped(job.planes[..., c]))
-        del plane
+        if measured is None:
+            plan = _plan(job, job.psfs[c], job.linear(c), clipped(job.planes[..., c]))
+        else:
+            plan = measured.plans[c]
 
         def work(part: Area, tell: Tell, c: int = c, plan: Plan = plan) -> None:
             encoded = job.planes[(*part.outer, c)]
@@ -110,42 +125,48 @@ def by_channel(job: Job) -> None:
         on_all(work, _areas(job, plan.psf), job.part(c / channels, (c + 1) / channels))
 
 
-def by_luminance(job: Job) -> None:
+def by_luminance(job: Job, measured: Measured | None = None) -> None:
     """Restore the luminance by the strong method, the rest of each channel by a Wiener filter."""
-    luminance = _luminance(job.planes, job.light)
-    bright = _bright(job.planes)
-    plan = _plan(job, job.psfs[0], luminance, bright)
-    luminance += plan.mean
-    shares, rests = [], []
-    for c in range(3):
-        plane = job.linear(c)
-        shares.append(_share(plane, luminance))
-        plane -= shares[c] * luminance
-        flat = float(np.ptp(plane)) < 1e-4
-        mask = bright | clipped(job.planes[..., c])
-        rests.append(None if flat else _rest_plan(job.psfs[0], plane, mask))
-        del plane
-    del luminance, bright
+    found = _measure(job) if measured is None else measured
+    plan = found.plans[0]
 
     def work(part: Area, tell: Tell) -> None:
         encoded = job.planes[part.outer]
-        luminance = _luminance(encoded, job.light)
-        bright = _bright(encoded)
+        luminance = luminance_of(encoded, job.light)
+        bright = bright_of(encoded)
         sharp = _strong(job, plan, luminance.copy(), bright, lambda f: tell(0.8 * f))
-        for c, rest in enumerate(rests):
+        for c, rest in enumerate(found.rests):
             plane = to_linear(encoded[..., c], light=job.light)
-            plane -= shares[c] * luminance
+            plane -= found.shares[c] * luminance
             if rest is not None:
                 mask = bright | clipped(encoded[..., c])
                 plane = _rest(job, rest, plane, mask)
-            plane += shares[c] * sharp
+            plane += found.shares[c] * sharp
             job.store(c, plane[part.inside], part.core)
             tell(0.8 + 0.06 * (c + 1))
 
     on_all(work, _areas(job, plan.psf), job.progress)
 
 
-def _luminance(encoded: NDArray[Any], light: Light) -> Plane:
+def _measure(job: Job) -> Measured:
+    """Measure luminance and rests of a whole picture."""
+    luminance = luminance_of(job.planes, job.light)
+    bright = bright_of(job.planes)
+    plan = _plan(job, job.psfs[0], luminance, bright)
+    luminance += plan.mean
+    shares: list[np.float32] = []
+    rests: list[Plan | None] = []
+    for c in range(3):
+        plane = job.linear(c)
+        shares.append(share_of(plane, luminance))
+        plane -= shares[c] * luminance
+        flat = float(np.ptp(plane)) < FLAT
+        mask = bright | clipped(job.planes[..., c])
+        rests.append(None if flat else _rest_plan(job.psfs[0], plane, mask))
+    return Measured([plan], shares, rests)
+
+
+def luminance_of(encoded: NDArray[Any], light: Light) -> Plane:
     """Luminance in light, channel by channel."""
     out = np.zeros(encoded.shape[:2], np.float32)
     for c in range(3):
@@ -153,7 +174,7 @@ def _luminance(encoded: NDArray[Any], light: Light) -> Plane:
     return out
 
 
-def _bright(encoded: NDArray[Any]) -> NDArray[np.bool_]:
+def bright_of(encoded: NDArray[Any]) -> NDArray[np.bool_]:
     """Pixels whose luminance is clipped: blue hardly counts."""
     return clipped(encoded[..., 0]) | clipped(encoded[..., 1])
 
@@ -185,13 +206,18 @@ def _plan(job: Job, psf: PSF, plane: Plane, mask: NDArray[np.bool_]) -> Plan:
     if isinstance(job.nsr, (int, float)):
         fitted = fitted.at(float(job.nsr))
     scale = sparse.measure(plane, psf, fitted)
-    return Plan(psf, fitted, mean, _LEAST < mask.mean() < _MOST, square, scale)
+    return Plan(psf, fitted, mean, unseen(mask), square, scale)
 
 
 def _rest_plan(psf: PSF, plane: Plane, mask: NDArray[np.bool_]) -> Plan:
     """Measure what is left of a channel; takes its mean away in place."""
     mean = _remove_mean(plane)
-    return Plan(psf, fit(plane, psf, clipped=mask), mean, _LEAST < mask.mean() < _MOST)
+    return Plan(psf, fit(plane, psf, clipped=mask), mean, unseen(mask))
+
+
+def unseen(mask: NDArray[np.bool_]) -> bool:
+    """Whether clipped pixels are taken for unknown: there are some, and not whole pages of them."""
+    return bool(_LEAST < mask.mean() < _MOST)
 
 
 def _strong(job: Job, plan: Plan, plane: Plane, mask: NDArray[np.bool_], tell: Tell) -> Plane:
@@ -235,7 +261,7 @@ def _rest(job: Job, plan: Plan, plane: Plane, mask: NDArray[np.bool_]) -> Plane:
     return out
 
 
-def _share(plane: Plane, luminance: Plane) -> np.float32:
+def share_of(plane: Plane, luminance: Plane) -> np.float32:
     """Fit the factor with which the luminance explains a channel, by least squares."""
     sample = slice(None, None, max(1, plane.shape[0] // 1024))
     part = luminance[sample] - luminance[sample].mean(dtype=np.float64)
