@@ -10,6 +10,7 @@ then the roll-off of a Gaussian.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -40,11 +41,15 @@ __all__ = ["Analysis", "ChannelBlur", "RadialSpectrum", "Verdict", "analyze"]
 LARGEST_BLOCK = 1024  # px; blocks of the first look
 LARGEST_FINE_BLOCK = 2048  # px; blocks of the last fit
 _MOST_PIXELS = 4 * LARGEST_BLOCK**2  # read of a large photo
+_DECODED_ONCE = LARGEST_BLOCK**2  # px; overlapping blocks read a photo up to four times
 _SPARSE = 8  # every so many pixels are looked at where blocks are chosen
 _SMALLEST_PHOTO = 32  # px
 _DARKEST = 1e-12  # power of a flat picture
 _CONVINCING = 0.5  # chance from which on a ring is called defocus
-_STRIPES = 1.0  # evidence and correlation together, from which on stripes are called motion
+_DOUBTFUL = 0.1  # chance from which on the parts of the photo are asked
+_SURE = 0.9  # chance of a part that is believed
+_DEEPEST = 1.4  # ratio of the diameters of parts that are depths of one blurred photo
+_STRIPES = 2.3  # strength from which on stripes are called motion
 _MOTION_BLOCK = 512  # px
 _QUARTER_DIAMETERS = 12  # side of a quarter of the photo that can be measured, in diameters
 _NO_RING_NSR = 1e-2  # the Wiener constant offered where nothing was fitted
@@ -61,6 +66,7 @@ class Look:
     cepstrum: NDArray[np.float32]
     profile: Profile
     trials: list[Trial]  # best first
+    untried: list[Candidate]  # not fitted, as the best is sure
 
     @property
     def best(self) -> float:
@@ -159,25 +165,29 @@ def analyze(
     if region is not None:
         pixels = _cut(pixels, region)
     _check(pixels)
-    view = View(pixels, light)
+    view = _view(pixels, light)
     first = look = _look_at(view)
     report(0.5)
     if look.best < _CONVINCING and min(view.shape) > 1.2 * LARGEST_BLOCK:
         reduced = _look_at(_reduced(view), smallest=LARGEST_BLOCK / 32)
         look = reduced if reduced.best > look.best else look
+    parts: list[Look] = []
+    if _DOUBTFUL < look.best < _CONVINCING:
+        parts = _sure_parts(look)
+        look = max(parts, key=lambda part: part.best, default=look)
     motion = None
     if look.best < _CONVINCING:
         motion = _motion(view, first.spectrum)
     report(0.8)
     encoded = _encoded_middle(pixels)
-    result = _defocus(look) if look.best >= _CONVINCING else None
+    result = _defocus(look, parts) if look.best >= _CONVINCING else None
     if result is None:
         result = _of_motion(first, motion) if motion is not None else _soft_or_none(look)
     others = _others(look, result.diameter if result.verdict == "defocus" else None)
     warnings = (*result.warnings, *conditions(pixels, encoded))
     measured: tuple[ChannelBlur, ...] = ()
     if channels == "each" and result.verdict == "defocus" and result.diameter is not None:
-        measured = _each_channel(look.view, result.diameter)
+        measured = _each_channel(pixels, light, result.diameter)
     report(1.0)
     return replace(
         result,
@@ -193,7 +203,14 @@ def first_look(image: Photo | NDArray[Any], *, light: Light | None = None) -> Lo
     pixels, light = unpack(image, light)
     pixels, _ = split_alpha(pixels)
     _check(pixels)
-    return _look_at(View(pixels, light))
+    return _look_at(_view(pixels, light))
+
+
+def _view(pixels: NDArray[Any], light: Light) -> View:
+    """Small photos, all of whose blocks are read again and again, are decoded once."""
+    if pixels.shape[0] * pixels.shape[1] > _DECODED_ONCE:
+        return View(pixels, light)
+    return View(luminance(to_linear(pixels, light=light)), "linear")
 
 
 def _check(pixels: NDArray[Any]) -> None:
@@ -227,9 +244,31 @@ def _look_at(view: View, *, smallest: float = 0.0) -> Look:
     cepstrum = power_cepstrum(spectrum)
     # Blocks show diameters up to a quarter of their side; larger ones are looked for reduced.
     profile = radial_profile(cepstrum, longest=int(0.35 * side))
-    found = trials(data, profile, largest=side / 4)
+    found, untried = trials(data, profile, largest=side / 4)
     found = sorted((trial for trial in found if trial.diameter > smallest), key=chance)
-    return Look(view, spectrum, data, cepstrum, profile, found[::-1])
+    return Look(view, spectrum, data, cepstrum, profile, found[::-1], untried)
+
+
+def _sure_parts(look: Look) -> list[Look]:
+    """Look at the quarters of a doubtful photo: two depths of one blur hide each other's zeros."""
+    if min(look.view.shape) // 2 < _QUARTER_DIAMETERS * look.trials[0].diameter:
+        return []
+    parts = []
+    for quarter in _quarters(look.view):
+        with suppress(UnsuitableImageError):  # a flat part has no say
+            parts.append(_look_at(quarter))
+    parts = [part for part in parts if part.best > _SURE]
+    sizes = [part.trials[0].diameter for part in parts]
+    return parts if len(parts) > 1 and max(sizes) < _DEEPEST * min(sizes) else []
+
+
+def _quarters(view: View) -> list[View]:
+    middle = (view.shape[0] // 2, view.shape[1] // 2)
+    return [
+        View(part, view.light, view.scale, view.most // 4)
+        for rows in (view.pixels[: middle[0]], view.pixels[middle[0] :])
+        for part in (rows[:, : middle[1]], rows[:, middle[1] :])
+    ]
 
 
 def _reduced(view: View) -> View:
@@ -259,13 +298,13 @@ def _motion(view: View, spectrum: Spectrum) -> MotionFit | None:
     if side < spectrum.side:
         spectrum = view.spectrum(side)
     motion = find_motion(spectrum, longest=side / 4)
-    if motion is None or motion.evidence + motion.ripples < _STRIPES:
+    if motion is None or motion.strength < _STRIPES:
         return None
     return motion
 
 
-def _defocus(look: Look) -> Analysis:
-    """Refine the winner and say what it is."""
+def _defocus(look: Look, parts: list[Look]) -> Analysis:
+    """Refine the winner and say what it is; with parts, `look` is the surest of them."""
     winner, view = look.trials[0], look.view
     longest = min(LARGEST_FINE_BLOCK, *view.shape)
     refined = refine(view.spectrum, winner.fit, longest=longest)
@@ -284,7 +323,7 @@ def _defocus(look: Look) -> Analysis:
         candidates=(),
         reason=reasons.of_defocus(psf, diameter),
         warnings=(
-            *_varying(look, fit),
+            *_varying(look, fit, parts),
             *reasons.of_large_blur(diameter, min(view.shape) * view.scale / 4),
         ),
         channels=(),
@@ -295,24 +334,17 @@ def _defocus(look: Look) -> Analysis:
     )
 
 
-def _varying(look: Look, fit: Fit) -> list[str]:
+def _varying(look: Look, fit: Fit, parts: list[Look]) -> list[str]:
     """Compare the quarters of the photo where they are large enough to be measured."""
     view = look.view
+    found = [part.trials[0].fit for part in parts]
     half = min(view.shape) // 2
-    if half < _QUARTER_DIAMETERS * float(fit.parameters[0]):
-        return []
-    middle = (view.shape[0] // 2, view.shape[1] // 2)
-    quarters = [
-        View(part, view.light, view.scale, _MOST_PIXELS // 4)
-        for rows in (view.pixels[: middle[0]], view.pixels[middle[0] :])
-        for part in (rows[:, : middle[1]], rows[:, middle[1] :])
-    ]
-    parts = by_quarter(
-        [quarter.spectrum for quarter in quarters], fit, longest=min(half, LARGEST_BLOCK)
-    )
+    if not parts and half >= _QUARTER_DIAMETERS * float(fit.parameters[0]):
+        views = [quarter.spectrum for quarter in _quarters(view)]
+        found = by_quarter(views, fit, longest=min(half, LARGEST_BLOCK))
     return reasons.of_varying_blur(
-        [float(part.parameters[0]) * view.scale for part in parts],
-        [calibrated_error(part) * view.scale for part in parts],
+        [float(part.parameters[0]) * view.scale for part in found],
+        [calibrated_error(part) * view.scale for part in found],
     )
 
 
@@ -322,7 +354,7 @@ def _of_motion(look: Look, motion: MotionFit) -> Analysis:
         verdict="motion",
         diameter=motion.length,
         diameter_error=motion.length_error,
-        confidence=float(np.clip(0.6 + (motion.evidence + motion.ripples - _STRIPES), 0, 0.97)),
+        confidence=float(np.clip(0.6 + 0.5 * (motion.strength - _STRIPES), 0, 0.97)),
         model="motion",
         psf=psf,
         nsr=wiener_constant(motion.data, motion.fit),
@@ -366,28 +398,28 @@ def _soft_or_none(look: Look) -> Analysis:
 
 def _others(look: Look, diameter: float | None) -> tuple[Candidate, ...]:
     """List the runners-up, in px of the photo, without the winner and without doubles."""
+    listed = [Candidate(trial.diameter, chance(trial), trial.hole) for trial in look.trials]
+    # Those that were not fitted share the chance that the best is wrong.
+    rest = (1 - look.best) / max(1, len(look.untried))
+    listed += [replace(other, strength=rest) for other in look.untried]
     kept: list[Candidate] = []
-    for trial in look.trials:
-        size = trial.diameter * look.view.scale
+    for candidate in listed:
+        size = candidate.diameter * look.view.scale
         known = [other.diameter for other in kept] + ([] if diameter is None else [diameter])
         if not any(abs(np.log(size / other)) < 0.04 for other in known):
-            kept.append(Candidate(size, chance(trial), trial.hole))
-    return tuple(kept[:5])
+            kept.append(replace(candidate, diameter=size))
+    return tuple(sorted(kept, key=lambda candidate: -candidate.strength)[:5])
 
 
-def _each_channel(view: View, diameter: float) -> tuple[ChannelBlur, ...]:
+def _each_channel(pixels: NDArray[Any], light: Light, diameter: float) -> tuple[ChannelBlur, ...]:
     """Fit the diameter of every colour near that of the luminance."""
-    pixels = view.pixels if view.pixels.ndim == 3 else view.pixels[..., None]
-    near = diameter / view.scale
+    planes = pixels if pixels.ndim == 3 else pixels[..., None]
+    longest = min(LARGEST_FINE_BLOCK, *pixels.shape[:2])
     measured = []
-    for index, name in enumerate(_NAMES[pixels.shape[2]]):
-        channel = View(pixels[..., index], view.light, view.scale)
-        fit = fit_disk_of(channel.spectrum, near, longest=min(LARGEST_FINE_BLOCK, *view.shape))
-        measured.append(
-            ChannelBlur(
-                name, float(fit.parameters[0]) * view.scale, calibrated_error(fit) * view.scale
-            )
-        )
+    for index, name in enumerate(_NAMES[planes.shape[2]]):
+        channel = View(planes[..., index], light)
+        fit = fit_disk_of(channel.spectrum, diameter, longest=longest)
+        measured.append(ChannelBlur(name, float(fit.parameters[0]), calibrated_error(fit)))
     return tuple(measured)
 
 

@@ -7,46 +7,79 @@ once over one period of direction and over frequency times diameter, and read fr
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.fit import Family, Fit, fit_band, fit_model
+from cepstro.fit import Family, Fit, fit_model
 from cepstro.psf import Polygon
 from cepstro.radial import PolarSpectrum
 
 BLADES = (5, 6, 7, 8, 9)
 SECTORS = 24  # the pattern of nine blades repeats every 10 degrees in power
 RINGS = 6.0
-_TURNS = 6  # rotations tried in a period
+_TURNS = 8  # rotations compared in a period
 _FIRST = 0.02  # where the search ends that compares the numbers of blades
 _FINE = 3  # directions within a sector
 _ANGLES = 48  # of the table, in a period
 _STEP, _LONGEST = 0.02, 14.0  # of the table, frequency times diameter
 
 
-def fit_polygon(data: PolarSpectrum, diameter: float, *, softness: float = 0.0) -> Fit:
+def fit_polygon(data: PolarSpectrum, disk: Fit) -> Fit:
     """Fit the polygon, of any number of blades, that explains a polar spectrum best.
 
     Parameters
     ----------
     data : PolarSpectrum
         In `SECTORS` directions, its step near 1 / (24 diameters).
-    diameter : float
-        Of the disk fitted before, px.
-    softness : float
-        Of the disk fitted before, px.
+    disk : Fit
+        The disk that explains `data` best: rotations are compared in its place, with the scene and
+        the noise found for it.
     """
-    band = fit_band(data, diameter, rings=RINGS)
-    fits = []
+    diameter = float(disk.parameters[0])
+    columns = np.flatnonzero(disk.band.any(axis=0))
+    y = data.log_power[:, columns]
+    weight = np.where(disk.band, data.count, 0.0)[:, columns]
+    scene, noise = np.exp(disk.trend[:, columns]), np.exp(disk.log_noise[columns])
+
+    def misfit(blades: int, turn: float) -> float:
+        power = _power(blades, np.array([diameter, turn]), data, columns)
+        left = y - np.log(scene * (power + disk.floor) + noise)
+        return float(np.sum(weight * left**2))
+
+    rough = []
     for blades in BLADES:
         turns = np.arange(_TURNS) * (_period(blades) / _TURNS)
-        starts = [(diameter, float(turn)) for turn in turns]
-        rough = fit_model(data, _family(blades, softness), starts, band, settled=_FIRST)
-        fits.append((rough.cost, blades, rough.parameters))
-    _, blades, found = min(fits, key=lambda fit: fit[0])
-    return fit_model(data, _family(blades, softness), [tuple(found)], band)
+        turn = min(turns, key=partial(misfit, blades))
+        fit = fit_model(data, polygon_family(blades), [(diameter, turn)], disk.band, settled=_FIRST)
+        rough.append((fit.cost, blades, fit.parameters))
+    _, blades, found = min(rough, key=lambda one: one[0])
+    return fit_model(data, polygon_family(blades), [tuple(found)], disk.band)
+
+
+def polygon_family(blades: int, *, soft: bool = False) -> Family:
+    """Polygons of a number of blades: (diameter, rotation in degrees[, softness ** 2])."""
+    turn = _period(blades)
+
+    def build(shape: NDArray[np.float64]) -> Polygon:
+        rotation = float(shape[1]) % (360 / blades)
+        softness = float(np.sqrt(shape[2])) if soft else 0.0
+        return Polygon(shape[0], blades=blades, rotation=rotation, softness=softness)
+
+    def power(
+        shapes: NDArray[np.float64], data: PolarSpectrum, columns: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        return np.stack([_power(blades, shape, data, columns) for shape in shapes])
+
+    return Family(
+        "polygon",
+        build,
+        (1.5, -2 * turn, 0.0) if soft else (1.5, -2 * turn),
+        (1e4, 3 * turn, 400.0) if soft else (1e4, 3 * turn),
+        (0.05, turn / 8, 0.5) if soft else (0.05, turn / 8),
+        power,
+    )
 
 
 def _period(blades: int) -> float:
@@ -54,29 +87,15 @@ def _period(blades: int) -> float:
     return 360 / blades if blades % 2 == 0 else 180 / blades
 
 
-def _family(blades: int, softness: float) -> Family:
-    turn = _period(blades)
-    return Family(
-        "polygon",
-        lambda p: Polygon(
-            p[0], blades=blades, rotation=float(p[1]) % (360 / blades), softness=softness
-        ),
-        (1.5, -2 * turn),
-        (1e4, 3 * turn),
-        (0.05, turn / 8),
-        lambda p, data, columns: _power(blades, softness, p, data, columns),
-    )
-
-
 def _power(
     blades: int,
-    softness: float,
-    parameters: NDArray[np.float64],
+    shape: NDArray[np.float64],
     data: PolarSpectrum,
     columns: NDArray[np.intp],
 ) -> NDArray[np.float64]:
     """Power in the cells of a polar spectrum, smeared along the frequency by its own step."""
-    diameter, rotation = parameters
+    diameter, rotation = shape[:2]
+    softness_squared = shape[2] if len(shape) > 2 else 0.0
     table = _table(blades)
     sectors = data.count.shape[0]
     angle = (np.arange(sectors * _FINE) + 0.5) * (180 / (sectors * _FINE)) - rotation
@@ -92,7 +111,7 @@ def _power(
     padded = np.pad(power, ((0, 0), (1, 1)), mode="edge")
     smeared = (padded[:, :-2] + 4 * power + padded[:, 2:]) / 6
     mean = np.log(smeared + 1e-9).reshape(sectors, _FINE, len(columns)).mean(axis=1)
-    return np.asarray(np.exp(mean - (2 * np.pi * softness * rho) ** 2), np.float64)
+    return np.asarray(np.exp(mean - (2 * np.pi * rho) ** 2 * softness_squared), np.float64)
 
 
 @lru_cache(maxsize=len(BLADES))

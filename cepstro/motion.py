@@ -30,6 +30,7 @@ _RINGS = 4.6  # zeros along the motion that take part
 _SOME_BINS, _FEW_BINS = 30_000, 10_000  # are enough to compare candidates, and short ones
 _SHORT = (4.5, 5.5, 6.5, 8.0, 9.5, 11.0, 13.0)  # px; spots so near the origin hide in the scene's
 _SHORT_TURN = 10.0  # degrees between the directions tried for them
+_NEAR = (0.8, 1.25)  # how far a fit may go from its candidate, in lengths
 _ACROSS = 0.35  # cycles/px, the widest v that takes part
 
 
@@ -61,6 +62,11 @@ class MotionFit:
     ripples: float
     fit: Fit
     data: PolarSpectrum
+
+    @property
+    def strength(self) -> float:
+        """How plain the stripes are: 2.3 parts motions from other photos, pages of text apart."""
+        return self.evidence + 3 * self.ripples
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -236,5 +242,7 @@ def _ripples(bins: _Bins, length: float, angle: float) -> float:
 def _fit_at(bins: _Bins, length: float, angle: float) -> tuple[Fit, PolarSpectrum]:
     data = _strips(bins, length, angle, across=_ACROSS, strips=9)
     band = (data.frequency > 0.3 / length)[None, :] & (data.count > 0)
-    family = Family("motion", lambda p: Motion(p[0]), (1.5,), (1e4,), (0.05,))
+    family = Family(
+        "motion", lambda p: Motion(p[0]), (_NEAR[0] * length,), (_NEAR[1] * length,), (0.05,)
+    )
     return fit_model(data, family, [(length,)], band), data

@@ -4,6 +4,10 @@ Every candidate diameter is fitted as what it was found as, a disk or a ring, ov
 and its first six rings, each time against what has no rings in the same band. A few numbers tell
 how convincing it is (see `Trial`); a logistic function of them, fitted to photos with the truth at
 hand, turns them into the chance that it is right. The candidate with the best chance wins.
+
+Tried, fitted on half of 1600 photos and counted on the others, wrongly called defocus / missed
+disks from 5 px: the numbers alone 10 of 372 / 20 of 355; with their products 0 / 12; with the share
+of directions in which the rings help, the same.
 """
 
 from __future__ import annotations
@@ -35,6 +39,8 @@ _FEWEST_CELLS = 60
 # Below, rings explain no more than a Gaussian; Gaussian blur itself stays within 0.02.
 _LEAST_EVIDENCE = 0.03
 _MOST = 4  # candidates fitted: the true one was among them in 99.6 % of 600 photos
+_DARK = 5.0  # depth of a dark ring, in standard errors, that nobody could overlook
+_SURE = 0.95  # chance at which no further candidate is fitted: of 1600 photos none was decided else
 _SAME = 0.03  # candidates closer than this (relative) are one
 
 
@@ -53,8 +59,9 @@ class Trial:
         Correlation of the ripples with the data, see `cepstro.scan`.
     depth : float
         Depth of the dark ring in the cepstrum near the diameter, in standard errors.
-    misfit : float
-        Scatter left over by the fit, in units of what the number of blocks alone would leave.
+    share : float
+        Part of the power between the first two zeros that is the photo's and not noise, 0..1:
+        noise that ends a Gaussian's fall looks like a zero, but nothing rises again behind it.
     """
 
     fit: Fit
@@ -63,7 +70,7 @@ class Trial:
     ripples: float
     inner: float
     depth: float
-    misfit: float
+    share: float
 
     @property
     def diameter(self) -> float:
@@ -76,31 +83,96 @@ class Trial:
         return float(self.fit.parameters[1]) if self.fit.family == "ring" else 0.0
 
     def features(self) -> NDArray[np.float64]:
-        """Numbers that the chance of being right depends on."""
-        evidence = max(self.near, self.far)
-        size = float(np.log(self.diameter / 6))
-        large = min(max(0.0, size), 1.2)
-        return np.array(
+        """Numbers that the chance of being right depends on: eleven and their products."""
+        more, less = max(self.near, self.far), min(self.near, self.far)
+        numbers = np.array(
             [
                 1.0,
-                np.sqrt(np.clip(evidence, 0, 1.5)),
-                np.clip(evidence, -0.3, 0.3),
-                np.log(self.misfit),
+                np.log(self.diameter / 6) / 2,
+                np.clip(more, -0.3, 0.6),
+                np.clip(less, -0.3, 0.5),
+                np.log(self.fit.misfit) / 3,
                 self.ripples,
                 self.inner,
                 np.clip(self.depth, 0, 12) / 10,
-                np.log(self.fit.floor + 1e-3),
-                max(0.0, -size),
+                np.log(self.fit.floor + 1e-3) / 5,
+                np.log(np.clip(self.share, 0.02, 1)) / 2,
                 float(self.fit.family == "ring"),
-                large,
-                large * self.ripples,
             ]
         )
+        return np.outer(numbers, numbers)[np.triu_indices(len(numbers))]
 
 
 # Of the logistic, in the order of `Trial.features`; from tests/benchmarks/calibrate.py.
 WEIGHTS = np.array(
-    [-1.736, 0.984, 7.538, -0.956, -0.812, -0.750, 2.366, -0.416, 1.093, -1.019, -4.537, 7.934]
+    [
+        -4.789,
+        -1.149,
+        0.946,
+        1.517,
+        -0.484,
+        1.920,
+        1.581,
+        0.791,
+        -1.770,
+        0.200,
+        0.281,
+        -1.046,
+        1.719,
+        2.892,
+        -0.997,
+        0.930,
+        -0.384,
+        1.177,
+        1.028,
+        1.525,
+        -0.547,
+        1.589,
+        0.842,
+        -1.586,
+        -0.821,
+        2.952,
+        0.345,
+        0.175,
+        4.332,
+        1.646,
+        -3.936,
+        0.074,
+        -1.894,
+        2.693,
+        -0.727,
+        0.050,
+        -5.029,
+        1.347,
+        -1.566,
+        1.952,
+        -0.109,
+        0.808,
+        0.488,
+        2.414,
+        0.791,
+        -0.929,
+        0.128,
+        0.235,
+        -2.229,
+        0.420,
+        -5.527,
+        -1.053,
+        0.323,
+        -0.532,
+        -0.399,
+        -2.167,
+        0.170,
+        -0.157,
+        2.655,
+        1.047,
+        0.241,
+        2.585,
+        -0.338,
+        -0.551,
+        -0.010,
+        0.281,
+    ]
 )
 
 
@@ -111,8 +183,10 @@ def chance(trial: Trial) -> float:
     return float(1 / (1 + np.exp(-float(trial.features() @ WEIGHTS))))
 
 
-def trials(data: PolarSpectrum, profile: Profile, *, largest: float) -> list[Trial]:
-    """Fit the most promising diameters."""
+def trials(
+    data: PolarSpectrum, profile: Profile, *, largest: float
+) -> tuple[list[Trial], list[Candidate]]:
+    """Fit the most promising diameters, until one is sure; also those that were not fitted."""
     depth = ring_depth(profile)
     chosen = candidates(data, profile, largest=largest)
 
@@ -120,9 +194,18 @@ def trials(data: PolarSpectrum, profile: Profile, *, largest: float) -> list[Tri
         ripples = match(data, candidate.diameter)[_kind(candidate.hole)]
         return float(ripples + 0.02 * min(_depth_at(depth, candidate.diameter), 12))
 
-    chosen = sorted(chosen, key=promise, reverse=True)[:_MOST]
-    found = (_try(data, depth, candidate) for candidate in chosen)
-    return [trial for trial in found if trial is not None]
+    chosen = sorted(chosen, key=promise, reverse=True)
+    # A plain dark ring runs in any case: several depths leave no ripples to match.
+    dark = [one for one in chosen[_MOST:] if _depth_at(depth, one.diameter) > _DARK]
+    chosen = chosen[:_MOST] + dark[:1]
+    found: list[Trial] = []
+    for index, candidate in enumerate(chosen):
+        trial = _try(data, depth, candidate)
+        if trial is not None:
+            found.append(trial)
+            if chance(trial) > _SURE:
+                return found, chosen[index + 1 :]
+    return found, []
 
 
 def candidates(data: PolarSpectrum, profile: Profile, *, largest: float) -> list[Candidate]:
@@ -138,6 +221,8 @@ def candidates(data: PolarSpectrum, profile: Profile, *, largest: float) -> list
     for group, most in ((disks, 3), (seen, 2), (rings, 3)):
         kept = 0
         for candidate in group:
+            if candidate.diameter < (1 - _SAME) * SMALLEST_FIT:
+                continue
             if kept < most and not any(_same(candidate, other) for other in chosen):
                 chosen.append(candidate)
                 kept += 1
@@ -194,5 +279,15 @@ def _try(data: PolarSpectrum, depth: NDArray[np.float64], candidate: Candidate) 
         ripples=float(match(data, diameter, look=WIDE)[kind]),
         inner=float(match(data, diameter, look=INNER)[kind]),
         depth=_depth_at(depth, diameter),
-        misfit=best.cost / best.cells * data.blocks,
+        share=_share(coarse, best),
     )
+
+
+def _share(data: PolarSpectrum, fit: Fit) -> float:
+    """Part of the power between the first two zeros of a disk that a fit does not call noise."""
+    rings = data.frequency * fit.parameters[0]
+    between = np.where(fit.band, data.count, 0.0) * ((rings > 1.25) & (rings < 2.2))
+    if not between.any():
+        return 0.0
+    signal = 1 - np.exp(np.minimum(fit.log_noise - fit.model, 0))
+    return float(np.average(signal, weights=between))

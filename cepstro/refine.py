@@ -13,13 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from cepstro.fft import good_size
 from cepstro.fit import Fit, disk_family, fit_band, fit_model, ring_family, smooth_fit
 from cepstro.iris import SECTORS as POLYGON_SECTORS
-from cepstro.iris import fit_polygon
+from cepstro.iris import fit_polygon, polygon_family
+from cepstro.psf import Polygon
 from cepstro.race import FAR, NEAR
 from cepstro.radial import PolarSpectrum, polar_spectrum
 from cepstro.spectrum import Spectrum
@@ -31,9 +33,10 @@ _POLYGON_GAIN = 0.1
 _SMALLEST_POLYGON = 10.0  # px; corners of smaller ones are lost between the pixels
 _SMALLEST_HOLE = 0.2
 _RING_RINGS = 9.0
-# From tests/benchmarks/calibrate.py, so that 2 in 3 truths lie within one error bar.
-_ERROR_FACTOR = {"disk": 2.4, "polygon": 5.0, "ring": 6.0}
-_ERROR_FLOOR = 0.0005  # of the diameter
+# From tests/benchmarks/calibrate.py, so that 2 in 3 truths lie within one error bar: powers of the
+# curvature's error, the diameter, the relative floor (+ 1e-4) and the misfit, and the factors.
+_ERROR_POWERS = (0.91, -0.14, 0.15, 0.16)
+_ERROR_FACTOR = {"disk": 6.0, "polygon": 6.0, "ring": 13.0}
 _SOFT_GAIN = 0.1
 _SOFTEST = 1 / 8  # of the diameter; more would be a Gaussian
 _SHOWS = 0.1  # evidence from which on a part of the photo has a say
@@ -99,27 +102,29 @@ def refine(spectrum_of: Callable[[int], Spectrum], found: Fit, *, longest: int) 
     disk = fit_disk(data, diameter)
     ring = _fit_ring(data, diameter, found)
     if ring is not None:
-        return Refined(ring, data)
+        return Refined(_softened(data, ring), data)
     width = float(disk.parameters[0])
     if width < _SMALLEST_POLYGON:
         return Refined(_softened(data, disk), data)
     fine = polar_spectrum(spectrum, step=step, sectors=POLYGON_SECTORS)
     band = fit_band(fine, width, rings=FAR)
-    polygon = fit_polygon(fine, width)
     round_one = fit_model(fine, disk_family(), [(width,)], band)
+    polygon = fit_polygon(fine, round_one)
     if np.log(round_one.cost / polygon.cost) > _POLYGON_GAIN:
-        return Refined(polygon, fine)
+        return Refined(_softened(fine, polygon), fine)
     return Refined(_softened(data, disk), data)
 
 
 def calibrated_error(fit: Fit) -> float:
     """One standard deviation of the first parameter, px, as photos with known blur show it.
 
-    The curvature's error takes the cells for independent, which neighbours under a Hann window and
-    a scene's own structure are not.
+    The curvature's error takes the cells for independent and the model for true. Where a fit leaves
+    more scatter than chance would, or zeros that are filled, the truth is further away.
     """
-    spread = _ERROR_FACTOR[fit.family] * float(fit.errors[0])
-    return float(np.hypot(spread, _ERROR_FLOOR * float(fit.parameters[0])))
+    width = float(fit.parameters[0])
+    measures = (float(fit.errors[0]), width, fit.floor + 1e-4, fit.misfit)
+    spread = float(np.prod(np.power(measures, _ERROR_POWERS)))
+    return _ERROR_FACTOR[fit.family] * spread
 
 
 def fit_disk_of(spectrum_of: Callable[[int], Spectrum], diameter: float, *, longest: int) -> Fit:
@@ -137,16 +142,20 @@ def fit_disk(data: PolarSpectrum, diameter: float) -> Fit:
     return min(fits, key=lambda fit: float(fit.errors[0]))
 
 
-def _softened(data: PolarSpectrum, disk: Fit) -> Fit:
-    """Fit the same disk with a soft edge, kept where that explains its band clearly better."""
-    width = float(disk.parameters[0])
-    starts = [(width, 0.1), (width, (width / 30) ** 2)]
-    soft = fit_model(data, disk_family(soft=True), starts, disk.band)
-    gain = float(np.log(disk.cost / soft.cost))
+def _softened(data: PolarSpectrum, hard: Fit) -> Fit:
+    """Fit the same shape with a soft edge, kept where that explains its band clearly better."""
+    width = float(hard.parameters[0])
+    family = {"disk": disk_family, "ring": ring_family}.get(hard.family)
+    if isinstance(hard.psf, Polygon):
+        family = partial(polygon_family, hard.psf.blades)
+    assert family is not None
+    starts = [(*hard.parameters, 0.1), (*hard.parameters, (width / 30) ** 2)]
+    soft = fit_model(data, family(soft=True), starts, hard.band)
+    gain = float(np.log(hard.cost / soft.cost))
     near = abs(soft.parameters[0] - width) < 0.02 * width
-    if gain > _SOFT_GAIN and near and np.sqrt(soft.parameters[1]) < _SOFTEST * width:
+    if gain > _SOFT_GAIN and near and np.sqrt(soft.parameters[-1]) < _SOFTEST * width:
         return soft
-    return disk
+    return hard
 
 
 def _fit_ring(data: PolarSpectrum, diameter: float, found: Fit) -> Fit | None:

@@ -28,7 +28,8 @@ _FLOOR = 0.003  # what fills the zeros of a template, relative
 WIDE, INNER = (0.35, 4.7, 3), (0.7, 3.7, 4)  # band in units of 1 / diameter, size of the trend
 _HIGHEST = 0.7  # cycles/px
 _STEP = 0.025  # of the logarithm of the diameter: an eighth of a ring's width at the fifth ring
-_PER_RING = 24  # frequencies kept for each ring of the template
+_PER_RING = 24  # frequencies taken for each ring of the template
+_FEWEST = 8  # different frequencies that a match needs
 
 
 def scan(
@@ -52,7 +53,7 @@ def scan(
     diameters = np.exp(np.arange(np.log(smallest), np.log(largest), _STEP))
     found = []
     for look in (WIDE, INNER):
-        strength = np.array([match(data, float(diameter), look=look) for diameter in diameters])
+        strength = match(data, diameters, look=look)
         found += [
             Candidate(float(diameters[index]), float(strength[index, kind]), hole)
             for kind, hole in enumerate(HOLES)
@@ -62,47 +63,69 @@ def scan(
 
 
 def match(
-    data: PolarSpectrum, diameter: float, *, look: tuple[float, float, int] = WIDE
+    data: PolarSpectrum,
+    diameter: float | NDArray[np.float64],
+    *,
+    look: tuple[float, float, int] = WIDE,
 ) -> NDArray[np.float64]:
-    """Correlation of the spectrum's ripples with those of a disk or ring, -1..1, one a hole."""
-    frequency = data.frequency
-    low = max(look[0] / diameter, 3 * data.resolution)
-    high = min(_HIGHEST, look[1] / diameter)
-    size = look[2]
-    first, last = np.searchsorted(frequency, (low, high))
-    keep = slice(first, last, max(1, int(1 / (frequency[1] * _PER_RING * diameter))))
-    rho = frequency[keep]
-    if len(rho) < 8:
-        return np.zeros(len(HOLES))
-    template = _templates(rho, data.resolution, diameter)
-    weight = data.count[:, keep]
-    weighted = weight * data.log_power[:, keep]
-    log_rho = np.log(rho)
+    """Correlation of the spectrum's ripples with those of disks and rings.
+
+    Parameters
+    ----------
+    data : PolarSpectrum
+    diameter : float or (...) float array
+        px.
+    look : (float, float, int)
+        Band in units of 1 / diameter, and size of the trend.
+
+    Returns
+    -------
+    (..., holes) float64
+        -1..1, one for each of `HOLES`; 0 where the spectrum cannot resolve the diameter.
+    """
+    width = np.ravel(np.asarray(diameter, np.float64))
+    low, high, size = look
+    # The same frequencies for every diameter in units of 1 / diameter: one basis serves all.
+    nominal = np.linspace(low, high, int((high - low) * _PER_RING) + 1)
+    cell = np.rint(nominal / width[:, None] / data.frequency[1]).astype(np.intp)
+    cell = np.minimum(cell, len(data.frequency) - 1)
+    rho = data.frequency[cell]
+    # No cell counts twice where the spectrum is coarser than that.
+    inside = (rho > 3 * data.resolution) & (rho < _HIGHEST) & (np.diff(cell, prepend=-1) > 0)
+    weight = data.count[:, cell].transpose(1, 0, 2) * inside[:, None, :]
+    weighted = weight * data.log_power[:, cell].transpose(1, 0, 2)
+    template = _templates(rho, data.resolution, width[:, None])  # (k, holes, frequencies)
+    log_rho = np.log(nominal)
     log_rho = (log_rho - log_rho.mean()) / log_rho.std()
     basis = np.stack([log_rho**power for power in range(size)])
     products = (basis[:, None] * basis[None, :]).reshape(size**2, -1)
-    block = (weight @ products.T).reshape(-1, size, size) + 1e-7 * np.eye(size)
-    from_template = (weight @ (template[:, None] * basis[None, :]).reshape(-1, len(rho)).T).reshape(
-        len(weight), len(HOLES), size
-    )
+    block = (weight @ products.T).reshape(*weight.shape[:2], size, size) + 1e-7 * np.eye(size)
+    turned = (template[:, :, None] * basis).reshape(len(width), -1, len(nominal))
+    from_template = (weight @ turned.transpose(0, 2, 1)).reshape(*block.shape[:2], -1, size)
     from_data = weighted @ basis.T
     trend = np.linalg.solve(block, from_data[..., None])[..., 0]
-    trends = np.linalg.solve(block, from_template.transpose(0, 2, 1))
-    both = weighted.sum(axis=0) @ template.T - np.einsum("shp,sp->h", from_template, trend)
-    own = weight.sum(axis=0) @ (template**2).T - np.einsum("shp,sph->h", from_template, trends)
-    all_of = np.sum(weighted * data.log_power[:, keep]) - np.sum(from_data * trend)
-    correlation: NDArray[np.float64] = both / np.sqrt(np.maximum(own * all_of, 1e-12))
-    return correlation
+    trends = np.linalg.solve(block, from_template.transpose(0, 1, 3, 2))
+    both = np.einsum("kn,khn->kh", weighted.sum(axis=1), template)
+    both -= np.einsum("kshp,ksp->kh", from_template, trend)
+    own = np.einsum("kn,khn->kh", weight.sum(axis=1), template**2)
+    own -= np.einsum("kshp,ksph->kh", from_template, trends)
+    all_of = np.einsum("ksn,ksn->k", weighted, data.log_power[:, cell].transpose(1, 0, 2))
+    all_of -= np.einsum("ksp,ksp->k", from_data, trend)
+    correlation = both / np.sqrt(np.maximum(own * all_of[:, None], 1e-12))
+    correlation[np.count_nonzero(inside, axis=1) < _FEWEST] = 0
+    return np.asarray(correlation.reshape(*np.shape(diameter), len(HOLES)), np.float64)
 
 
-def _templates(rho: NDArray[np.float64], resolution: float, diameter: float) -> NDArray[np.float64]:
-    """ln(|H|**2 + f) of each hole, smeared as the Hann window smears: (holes, k)."""
+def _templates(
+    rho: NDArray[np.float64], resolution: float, diameter: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """ln(|H|**2 + f) of each hole, smeared as the Hann window smears: (k, holes, frequencies)."""
     grid, powers = _powers()
-    around = diameter * np.abs(rho + resolution * np.array([[-1.0], [0.0], [1.0]]))
-    smeared = np.empty((len(powers), len(rho)))
+    around = diameter * np.abs(rho + resolution * np.array([-1.0, 0.0, 1.0])[:, None, None])
+    smeared = np.empty((rho.shape[0], len(powers), rho.shape[1]))
     for kind, power in enumerate(powers):
         below, middle, above = np.interp(around, grid, power)
-        smeared[kind] = (below + 4 * middle + above) / 6
+        smeared[:, kind] = (below + 4 * middle + above) / 6
     return np.log(smeared + _FLOOR)
 
 

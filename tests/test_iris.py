@@ -6,7 +6,8 @@ from degrade import blur_valid, scene, sharp_names
 from PIL import Image, ImageDraw
 from spectra import spectrum_of, white_scene
 
-from cepstro.iris import SECTORS, fit_polygon
+from cepstro.fit import Fit, disk_family, fit_band, fit_model
+from cepstro.iris import SECTORS, fit_polygon, polygon_family
 from cepstro.light import luminance
 from cepstro.psf import Disk, Kernel, Polygon
 from cepstro.radial import PolarSpectrum, polar_spectrum
@@ -17,6 +18,12 @@ DIAMETER = 20.0
 def polar(plane: np.ndarray) -> PolarSpectrum:
     side = min(480, *plane.shape)
     return polar_spectrum(spectrum_of(plane, side), step=1 / (24 * DIAMETER), sectors=SECTORS)
+
+
+def fitted(data: PolarSpectrum, diameter: float) -> Fit:
+    """A polygon fitted after a disk."""
+    band = fit_band(data, diameter)
+    return fit_polygon(data, fit_model(data, disk_family(), [(diameter,)], band))
 
 
 def turned(found: float, true: float, blades: int) -> float:
@@ -44,7 +51,7 @@ def drawn(blades: int, rotation: float) -> Kernel:
 )
 def test_blades_and_rotation_are_found_with_the_right_sign(blades, rotation):
     psf = Polygon(DIAMETER, blades=blades, rotation=rotation)
-    fit = fit_polygon(polar(white_scene(psf, 768, noise=0.02)), 20.3)
+    fit = fitted(polar(white_scene(psf, 768, noise=0.02)), 20.3)
     assert (fit.family, fit.psf.blades) == ("polygon", blades)
     assert turned(fit.psf.rotation, rotation, blades) < 1.0
     assert fit.psf.diameter == pytest.approx(DIAMETER, rel=0.005)
@@ -52,7 +59,7 @@ def test_blades_and_rotation_are_found_with_the_right_sign(blades, rotation):
 
 @pytest.mark.parametrize(("blades", "rotation"), [(5, 10), (6, 47)])
 def test_polygon_that_was_drawn_by_its_corners_is_read_the_same(blades, rotation):
-    fit = fit_polygon(polar(white_scene(drawn(blades, rotation), 768, noise=0.02)), DIAMETER)
+    fit = fitted(polar(white_scene(drawn(blades, rotation), 768, noise=0.02)), DIAMETER)
     assert fit.psf.blades == blades
     assert turned(fit.psf.rotation, rotation, blades) < 1.0
     assert fit.psf.diameter == pytest.approx(np.sqrt(DIAMETER**2 + 4 / 3 / np.pi), rel=0.005)
@@ -63,19 +70,21 @@ def test_blades_of_a_real_photo_are_found_with_the_right_sign(rotation):
     if "leptonica_wyom.jpg" not in sharp_names():
         pytest.skip("shared/data is not here")
     psf = Polygon(DIAMETER, blades=6, rotation=rotation)
-    fit = fit_polygon(polar(blur_valid(luminance(scene("leptonica_wyom.jpg")), psf)), DIAMETER)
+    fit = fitted(polar(blur_valid(luminance(scene("leptonica_wyom.jpg")), psf)), DIAMETER)
     assert fit.psf.blades == 6
     assert turned(fit.psf.rotation, rotation, 6) < 1.0
     assert fit.psf.diameter == pytest.approx(DIAMETER, rel=0.005)
 
 
-def test_softness_given_is_kept():
+def test_soft_polygon_is_fitted_like_a_hard_one():
     psf = Polygon(DIAMETER, blades=6, rotation=13, softness=0.8)
-    fit = fit_polygon(polar(white_scene(psf, 768, noise=0.02)), DIAMETER, softness=0.8)
-    assert fit.psf.softness == 0.8
-    assert (fit.psf.blades, fit.psf.diameter) == (6, pytest.approx(DIAMETER, rel=0.005))
+    data = polar(white_scene(psf, 768, noise=0.02))
+    hard = fitted(data, DIAMETER)
+    soft = fit_model(data, polygon_family(6, soft=True), [(*hard.parameters, 0.1)], hard.band).psf
+    assert soft.softness == pytest.approx(0.8, abs=0.1)
+    assert (soft.blades, soft.diameter) == (6, pytest.approx(DIAMETER, rel=0.005))
 
 
 def test_disk_reads_its_own_diameter_as_a_polygon_too():
-    fit = fit_polygon(polar(white_scene(Disk(DIAMETER), 768, noise=0.02)), DIAMETER)
+    fit = fitted(polar(white_scene(Disk(DIAMETER), 768, noise=0.02)), DIAMETER)
     assert fit.psf.diameter == pytest.approx(DIAMETER, rel=0.01)

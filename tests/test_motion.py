@@ -9,7 +9,7 @@ from cepstro.light import luminance, to_linear
 from cepstro.motion import find_motion
 from cepstro.psf import Disk, Gaussian, Kernel, Motion
 
-NOTHING = 0.1  # evidence that no photo without a motion reaches
+NOTHING = 2.3  # strength at which the analysis begins to speak of motion
 PHOTOS = ("facerec_obama.jpg", "skimage_camera.png")
 
 
@@ -44,7 +44,7 @@ def test_length_and_angle_of_a_real_photo(name, angle):
     motion = find_motion(spectrum_of(photographed(name, Motion(17, angle=angle)), 384), longest=96)
     assert motion.length == pytest.approx(17, rel=0.01)
     assert turned(motion.angle, angle) < 0.4
-    assert motion.evidence > NOTHING
+    assert motion.strength > NOTHING
 
 
 def test_line_drawn_up_to_the_right_has_a_positive_angle():
@@ -67,14 +67,14 @@ def test_mirrored_photo_has_the_mirrored_angle():
 @pytest.mark.parametrize("psf", [Disk(14), Gaussian(2.0)], ids=str)
 def test_what_is_no_motion_gives_no_evidence(psf):
     motion = find_motion(spectrum_of(white_scene(psf, 768, noise=0.02), 256), longest=64)
-    assert motion is None or motion.evidence < NOTHING
+    assert motion is None or motion.strength < NOTHING
 
 
 @pytest.mark.parametrize("psf", [None, Disk(12)], ids=str)
 @pytest.mark.parametrize("name", PHOTOS)
 def test_sharp_and_defocused_photos_give_no_evidence(name, psf):
     motion = find_motion(spectrum_of(photographed(name, psf), 384), longest=96)
-    assert motion is None or motion.evidence < NOTHING
+    assert motion is None or motion.strength < NOTHING
 
 
 def test_nothing_to_look_for_is_none():

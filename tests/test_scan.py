@@ -15,7 +15,7 @@ from cepstro.scan import HOLES, INNER, WIDE, match, scan
 def test_disk_is_the_best_match_of_its_own_spectrum(diameter):
     data = model_polar(Disk(diameter), 512, floor=3e-3, scatter=1.3)
     best = scan(data, largest=120)[0]
-    assert best.diameter == pytest.approx(diameter, rel=0.02)  # one step of the trial diameters
+    assert best.diameter == pytest.approx(diameter, rel=0.025)  # one step of the trial diameters
     assert best.hole == 0
 
 
