@@ -46,11 +46,14 @@ def unpack(image: Any, light: Light | None, progress: object) -> tuple[Any, Ligh
     return image, "srgb" if light is None else light
 
 
-def blocks(image: Any, side: int, corners: list[tuple[int, int]]) -> NDArray[Any]:
-    """Compute square blocks of a Dask array: N x side x side (x C)."""
+def blocks(image: Any, samples: list[tuple[int, list[tuple[int, int]]]]) -> list[NDArray[Any]]:
+    """Compute square blocks of a Dask array, given by side and corners: N x n x n (x C) each."""
     import dask
 
-    return np.stack(dask.compute(*(image[y : y + side, x : x + side] for y, x in corners)))
+    found = dask.compute(
+        *([image[y : y + side, x : x + side] for y, x in corners] for side, corners in samples)
+    )
+    return [np.stack(some) for some in found]
 
 
 def windows(image: Any, work: Work, halo: int) -> Any:

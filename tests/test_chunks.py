@@ -106,3 +106,15 @@ def test_arrays_do_not_load_dask():
         "assert 'dask' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_default_method_works_on_chunks_and_lucy_is_refused():
+    data = pytest.importorskip("skimage.data")
+    soft = cepstro.blur(data.astronaut()[:400, :400].astype(np.float32) / 255, cepstro.Disk(5))
+    codes = np.rint(65535 * np.clip(soft, 0, 1)).astype(np.uint16)
+    made = cepstro.deblur(da.from_array(codes, chunks=(200, 400, 3)), cepstro.Disk(5)).compute()
+    whole = cepstro.deblur(codes, cepstro.Disk(5)).astype(float)
+    different = np.abs(made - whole)[60:-60, 60:-60] > 65535 / 255
+    assert different.mean() < 0.01
+    with pytest.raises(ValueError, match="decides on the whole picture when to stop"):
+        cepstro.deblur(da.from_array(codes), cepstro.Disk(5), method="lucy")

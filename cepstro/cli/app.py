@@ -175,8 +175,8 @@ def deblur(
     given = psf_given(amount, kind, rotation, psf)
     constant = nsr_given(nsr, snr)
     in_blocks = huge.is_huge(image, max_pixels, out)
-    if in_blocks and (method not in (None, opt.Method.wiener) or noise is not None or page):
-        raise typer.BadParameter("a picture of this size takes no --method, --noise or --page")
+    if in_blocks and (method is opt.Method.lucy or page):
+        raise typer.BadParameter("a picture of this size takes no --method lucy and no --page")
     named = None if in_blocks else out
     files.check_outputs(psf_out, photo=named, inputs=(image,), overwrite=overwrite)
     photo: Any = None if in_blocks else _read(image, page, max_pixels)
@@ -193,7 +193,9 @@ def deblur(
     elif region is not None:
         raise typer.BadParameter("--region is for measuring; it does nothing beside -a and --psf")
     if in_blocks:
-        huge.work(image, out, given, deblur=True, nsr=constant, diameter_error=error)
+        how = method.value if method else "wiener"
+        settings = {"nsr": constant, "method": how, "noise": noise, "diameter_error": error}
+        huge.work(image, out, given, deblur=True, **settings)
     else:
         check_fits(given, photo)
         with Progress("deblurring") as progress:

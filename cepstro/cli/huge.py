@@ -32,7 +32,7 @@ def work(image: Path, out: Path, psf: Any, *, deblur: bool, **settings: Any) -> 
     """Deblur or blur in blocks."""
     from cepstro.tiles import blur_file, deblur_file
 
-    how = "deblurred in blocks, by a Wiener filter" if deblur else "blurred in blocks"
+    how = f"deblurred in blocks ({settings['method']})" if deblur else "blurred in blocks"
     typer.echo(f"The picture is too large to be held whole: it is {how}.", err=True)
     with Progress("deblurring" if deblur else "blurring") as progress:
         (deblur_file if deblur else blur_file)(image, out, psf, progress=progress, **settings)

@@ -123,9 +123,8 @@ def _lazily(
     light: Light,
 ) -> Any:
     """Dask array of the result."""
-    side, corners = windows.places(image.shape[:2], psfs[0])
     plan = windows.measure(
-        chunks.blocks(image, side, corners),
+        chunks.blocks(image, windows.samples(image.shape[:2], psfs[0], method)),
         psfs,
         method=method,
         nsr=nsr,

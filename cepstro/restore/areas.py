@@ -35,9 +35,14 @@ class Area:
 
 def areas(size: tuple[int, int], halfwidth: int, *, side: int | None = None) -> list[Area]:
     """Cut a picture of `size` into areas for a PSF of `halfwidth`; `side` px each or fewer."""
-    halo = -(-(6 * halfwidth + 16) // _STEP) * _STEP
-    side = min(max(_SIDE, 12 * halo), _MOST) if side is None else side
-    return [_area(y, x) for y in _cuts(size[0], side, halo) for x in _cuts(size[1], side, halo)]
+    reach = halo(halfwidth)
+    side = min(max(_SIDE, 12 * reach), _MOST) if side is None else side
+    return [_area(y, x) for y in _cuts(size[0], side, reach) for x in _cuts(size[1], side, reach)]
+
+
+def halo(halfwidth: int) -> int:
+    """How far around an area deblurring looks, px."""
+    return -(-(6 * halfwidth + 16) // _STEP) * _STEP
 
 
 def _area(y: tuple[int, int, int, int], x: tuple[int, int, int, int]) -> Area:
