@@ -29,6 +29,7 @@ from cepstro.restore.observation import Observation
 
 _REACH = 8.0  # first sigma_k in units of sigma
 _THRESHOLD = 2.7
+_TRUST = 1.0  # most trust: above it, blocks show where the PSF is not quite the photo's
 _START = 0.3  # share of the start in the result
 _LAMP = 1.5  # light, 1 is white, from which on a pixel is taken for a lamp
 
@@ -113,4 +114,4 @@ def _trust(seen: Observation) -> float:
     the diameter beside it gained nothing.
     """
     nsr = seen.prior.edge_nsr()
-    return float(np.clip(1.65 * nsr**0.224, 0.1, 6.4))
+    return float(np.clip(1.65 * nsr**0.224, 0.1, _TRUST))
