@@ -262,13 +262,20 @@ def photos(folder: Path, count: int) -> list[dict[str, Any]]:
 
 
 def full_peer(name: str) -> dict[str, float]:
-    """Seconds of a peer on the three planes, in this process."""
-    rng = np.random.default_rng(0)
-    planes = [rng.random((4000, 6000), np.float32) for _ in range(3)]
-    start = time.perf_counter()
-    for plane in planes:
-        PEERS[name](plane, FULL_DISK, FULL_NSR)
-    return {"seconds": time.perf_counter() - start, "peak": peak_megabytes()}
+    """Seconds of a peer and of ours on the same three planes, in turns, in this process."""
+    import cepstro
+
+    pixels = np.random.default_rng(0).integers(0, 256, (4000, 6000, 3), np.uint8)
+    psf = cepstro.Disk(FULL_DISK)
+    best = {"ours": float("inf"), "peer": float("inf")}
+    for _ in range(2):
+        ours = fastest(lambda: cepstro.deblur(pixels, psf, nsr=FULL_NSR), 2)
+        best["ours"] = min(best["ours"], ours)
+        start = time.perf_counter()
+        for c in range(3):
+            PEERS[name](pixels[..., c].astype(np.float32) / 255, FULL_DISK, FULL_NSR)
+        best["peer"] = min(best["peer"], time.perf_counter() - start)
+    return best
 
 
 def full() -> list[dict[str, Any]]:
@@ -292,7 +299,6 @@ def full() -> list[dict[str, Any]]:
             }
         )
         print(rows[-1], flush=True)
-    ours = rows[-1]
     for name in PEERS:
         try:
             found = alone("full_peer", name)
@@ -301,12 +307,12 @@ def full() -> list[dict[str, Any]]:
             continue
         rows.append(
             {
-                "work": ours["work"],
-                "seconds": ours["seconds"],
-                "against": f"{name} (peak {found['peak']:.0f} MB)",
-                "other": found["seconds"],
-                "ratio": ours["seconds"] / found["seconds"],
-                "peak": ours["peak"],
+                "work": rows[1]["work"],
+                "seconds": found["ours"],
+                "against": name,
+                "other": found["peer"],
+                "ratio": found["ours"] / found["peer"],
+                "peak": rows[1]["peak"],
             }
         )
         print(rows[-1], flush=True)
