@@ -7,7 +7,7 @@ once over one period of direction and over frequency times diameter, and read fr
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ BLADES = (5, 6, 7, 8, 9)
 SECTORS = 24  # the pattern of nine blades repeats every 10 degrees in power
 RINGS = 6.0
 _TURNS = 8  # rotations compared in a period
+_FAR_OFF = 1.6  # polygons that start with a larger cost, in that of the disk, never win
 _FIRST = 0.02  # where the search ends that compares the numbers of blades
 _FINE = 3  # directions within a sector
 _ANGLES = 48  # of the table, in a period
@@ -48,12 +49,16 @@ def fit_polygon(data: PolarSpectrum, disk: Fit) -> Fit:
         left = y - np.log(scene * (power + disk.floor) + noise)
         return float(np.sum(weight * left**2))
 
-    rough = []
+    compared = []
     for blades in BLADES:
         turns = np.arange(_TURNS) * (_period(blades) / _TURNS)
-        turn = min(turns, key=partial(misfit, blades))
-        fit = fit_model(data, polygon_family(blades), [(diameter, turn)], disk.band, settled=_FIRST)
-        rough.append((fit.cost, blades, fit.parameters))
+        compared.append(min((misfit(blades, float(turn)), blades, float(turn)) for turn in turns))
+    rough = []
+    for cost, blades, turn in compared:
+        if cost < _FAR_OFF * disk.cost or cost == min(compared)[0]:
+            family = polygon_family(blades)
+            fit = fit_model(data, family, [(diameter, turn)], disk.band, settled=_FIRST)
+            rough.append((fit.cost, blades, fit.parameters))
     _, blades, found = min(rough, key=lambda one: one[0])
     return fit_model(data, polygon_family(blades), [tuple(found)], disk.band)
 
@@ -108,8 +113,8 @@ def _power(
     lower = table[(low + 1) % _ANGLES]
     both = upper * (1 - down) + lower * down
     power = both[:, left] * (1 - right) + both[:, left + 1] * right
-    padded = np.pad(power, ((0, 0), (1, 1)), mode="edge")
-    smeared = (padded[:, :-2] + 4 * power + padded[:, 2:]) / 6
+    smeared = power.copy()
+    smeared[:, 1:-1] = (power[:, :-2] + 4 * power[:, 1:-1] + power[:, 2:]) / 6
     mean = np.log(smeared + 1e-9).reshape(sectors, _FINE, len(columns)).mean(axis=1)
     return np.asarray(np.exp(mean - (2 * np.pi * rho) ** 2 * softness_squared), np.float64)
 
