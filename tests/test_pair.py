@@ -50,7 +50,7 @@ def error(found: PairKernel, psf) -> float:
 
 @pytest.mark.parametrize(
     ("psf", "method"),
-    [(DISK, "wiener"), (DISK, "lsqr"), (HEXAGON, "lsqr"), (RING, "lsqr")],
+    [(psf, method) for psf in (DISK, HEXAGON, RING) for method in ("wiener", "lsqr")],
     ids=str,
 )
 def test_kernel_of_8_bit_photos_is_right_to_one_per_cent(psf, method):
@@ -70,6 +70,33 @@ def test_kernel_of_8_bit_photos_is_right_to_one_per_cent(psf, method):
 )
 def test_noise_and_jpeg_leave_the_kernel_usable(how, limit):
     assert error(estimate_kernel(*pair(DISK, **how)), DISK) < limit
+
+
+def test_what_jpeg_wipes_out_is_not_taken_for_softness():
+    found = estimate_kernel(*pair(DISK, quality=90))
+    assert found.fit.psf.softness == pytest.approx(0.5, abs=0.02)
+    assert error(found, DISK) < 0.02
+
+
+def test_a_photo_with_little_detail_is_not_turned_to_fit():
+    found = estimate_kernel(*pair(RING, name="facerec_obama.jpg", height=512, width=768))
+    assert (found.scale, found.rotation) == (1, 0)
+    assert max(np.abs(found.shift)) < 0.03
+    assert error(found, RING) < 0.01
+
+
+def test_all_texture_is_not_taken_for_noise():
+    found = estimate_kernel(*pair(RING, name="skimage_gravel.png", height=512, width=512))
+    assert found.fit.psf.softness == pytest.approx(2, abs=0.02)
+    assert error(found, RING) < 0.01
+
+
+def test_a_blur_wider_than_the_first_look_is_found():
+    wide = Ring(76, hole=0.4, softness=2)
+    found = estimate_kernel(*pair(wide, height=440, width=560))
+    assert found.kernel.shape[0] >= wide.kernel().shape[0] - 4
+    assert found.fit.psf.diameter == pytest.approx(76, abs=0.3)
+    assert error(found, wide) < 0.02
 
 
 def test_shift_gain_and_offset_are_found_and_undone():
@@ -185,11 +212,22 @@ def test_progress_rises_to_one_and_cancels():
         estimate_kernel(sharp, blurred, progress=stop)
 
 
-def test_other_scenes_are_refused_by_name():
-    sharp, _ = pair(DISK)
-    _, blurred = pair(DISK, name="skimage_astronaut.png")
+@pytest.mark.parametrize("psf", [DISK, RING], ids=str)
+@pytest.mark.parametrize("method", ["lsqr", "wiener"])
+def test_other_scenes_are_refused_by_name(psf, method):
+    names = (NAME, "skimage_astronaut.png", "skimage_gravel.png", "leptonica_juditharismax.jpg")
+    photos = [pair(psf, height=240, width=300, name=name) for name in names]
+    for i, (sharp, _) in enumerate(photos):
+        for j, (_, blurred) in enumerate(photos):
+            if i != j:
+                with pytest.raises(UnsuitableImageError, match="do not show the same scene"):
+                    estimate_kernel(sharp, blurred, method=method)
+
+
+def test_planes_without_a_kernel_between_them_are_refused():
+    light = np.random.default_rng(0).random((120, 130)).astype(np.float32)
     with pytest.raises(UnsuitableImageError, match="do not show the same scene"):
-        estimate_kernel(sharp, blurred)
+        estimate_kernel(light, 1 - light, light="linear")
 
 
 @pytest.mark.parametrize(

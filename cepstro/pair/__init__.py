@@ -1,8 +1,9 @@
 """Kernels from pairs: the blur between a sharp and a blurred photo of one scene.
 
-`align` finds where they lie on each other, `measure` the kernel of least squares and how well each
-of its frequencies is known, `shape` the PSF model behind it and the most likely kernel; `estimate`
-puts them together.
+`planes` prepares the photos, `align`, `similarity` and `register` lay them on each other,
+`least_squares` and `cross_spectrum` measure the kernel and how well each of its frequencies is
+known (`measure`, `grid`), `models` and `shape` name the PSF behind it, `posterior` gives the most
+likely kernel, and `estimate` puts all that together.
 """
 
 from cepstro.pair.estimate import PairKernel, estimate_kernel

@@ -1,8 +1,8 @@
 """The blur kernel between a sharp and a blurred photo of one scene.
 
-The photos are laid on each other below a pixel, the kernel is measured in linear light with clipped
-pixels left out (`measure`), named by the best PSF model and completed by it where the photos are
-silent (`shape`). What comes out is centred and sums to 1, so that it does to any other photo what
+The photos are laid on each other below a pixel (`register`), the kernel is measured in linear light
+with clipped pixels left out (`measure`), named by the best PSF model (`shape`) and completed by it
+where the photos are silent (`posterior`). What comes out is centred and sums to 1, so that it does to any other photo what
 the lens did to this one.
 """
 

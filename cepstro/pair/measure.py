@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cepstro.errors import UnsuitableImageError
-from cepstro.fft import good_size, irfft2
+from cepstro.fft import good_size, irfft2, rfft2
 
 PASS = 0.2  # cycles/px: below it the planes are flattened by a high pass
 TRUST = 0.8  # at most this part of a frequency's power is taken for noise
@@ -71,7 +71,7 @@ def solve(
     if not middle > _NOTHING:
         raise UnsuitableImageError("the sharp photo shows no detail where the two photos overlap")
     ridge = 1e-5 * middle
-    gain = 1 / (np.maximum(symbol, 10 * ridge) + ridge)
+    gain = 1 / (np.maximum(symbol[::2, ::2], 10 * ridge) + ridge)
     kernel = np.zeros_like(left)
     direction = _filter(left, gain)
     norm = float(np.sum(left * direction))
@@ -119,10 +119,10 @@ def heard(lost: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _filter(kernel: NDArray[np.float64], gain: NDArray[np.float64]) -> NDArray[np.float64]:
     """Multiply a kernel by `gain` in frequency, cut to its own support."""
-    m = gain.shape[0]
-    return np.fft.irfft2(np.fft.rfft2(kernel, s=(m, m)) * gain, s=(m, m))[
-        : kernel.shape[0], : kernel.shape[1]
-    ]
+    m, n = gain.shape[0], kernel.shape[0]
+    plane = np.zeros((m, m))
+    plane[:n, :n] = kernel
+    return np.asarray(irfft2(rfft2(plane) * gain, (m, m), overwrite=True)[:n, :n])
 
 
 def radial_mean(

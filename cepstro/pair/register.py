@@ -3,7 +3,11 @@
 Shift, scale and rotation cannot be told apart from the kernel before the kernel is known, nor it
 before they are: one is found with the other held, in turn. Scale and rotation are believed only
 where the photos agree better with them than without.
-@@TRIED@@
+
+Tried, on 11 photos and a ring of 27 px: scale and rotation of the smoothed photos, refined with the
+kernel but not tested against none, turned photos with little detail by up to 1 px at the corners
+(kernel off by 6 %, shift by 0.18 px; now 0.5 % and 0.01 px), and the coarse shift alone lost two
+pairs of eleven (a ring's hump has no top in the middle).
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from numpy.typing import NDArray
 
 from cepstro.pair.align import overlap
 from cepstro.pair.cross_spectrum import cross_spectrum
+from cepstro.pair.least_squares import least_squares
 from cepstro.pair.measure import Measured, not_one_scene
 from cepstro.pair.planes import Plane, cut, levels, noise_of, weights
 from cepstro.pair.posterior import glimpse, regularise
@@ -24,6 +29,9 @@ from cepstro.psf import Kernel
 from cepstro.synthesis import blur_plane
 
 _FIRST = 65  # side of the first look at a kernel, px
+_WIDEST = 161  # and of the largest kernel that scale and rotation are refined with
+_NEAR = 2.0  # px: photos that lie further apart are laid anew
+_SIDES = 5  # kernel sides a photo side that cross-spectra need
 _LARGEST = 401  # side of the largest kernel looked for, px
 _ENOUGH = 16  # kernel sides a photo side that tell a kernel's size and centre
 _EXPLAINED = 0.9  # of chi-square: a model that explains less does not tell the kernel's centre
@@ -67,9 +75,10 @@ def register(
     for _ in range(3):
         if last.moved(shape) < 0.03:
             break
-        last = _look(sharp, blurred, last.better)
-        if (now := last.missed(blurred)) < missed:
-            best, missed = last, now
+        last = _look(sharp, blurred, last.better, last.side)
+        if (now := last.missed(blurred)) >= missed:
+            break
+        best, missed = last, now
     if missed > _BELIEVED * plain.missed(blurred) or best.better.stretch(shape) <= _STRETCH:
         return sharp, plain.better.shift, Similarity((0.0, 0.0))
     return _laid(sharp, best.better, blurred.light.shape, rough=False), (0.0, 0.0), best.better
@@ -95,6 +104,11 @@ class _Look:
     kernel: NDArray[np.float64]
     shift: tuple[float, float]
 
+    @property
+    def side(self) -> int:
+        """Side of the kernel, px."""
+        return int(self.kernel.shape[0])
+
     def moved(self, shape: tuple[int, ...]) -> float:
         """Px by which a corner moves from the one to the other."""
         turned = self.better.rotation - self.tried.rotation
@@ -107,28 +121,41 @@ class _Look:
         return 1 - seen[3]
 
 
-def _look(sharp: Plane, blurred: Plane, how: Similarity) -> _Look:
+def _look(sharp: Plane, blurred: Plane, how: Similarity, side: int = _FIRST) -> _Look:
     """Measure the kernel with the photos laid so, then how they lie with that kernel."""
-    side = _FIRST
-    for _ in range(4):
+    for turns_left in reversed(range(4)):
         near = _laid(sharp, how, blurred.light.shape, rough=True)
-        limit = min(_LARGEST, min(near.light.shape) // 4 * 2 - 1)
+        limit = min(_WIDEST, min(near.light.shape) // 4 * 2 - 1)
         side = min(side, limit)
         weight, _ = weights(near, blurred, side)
-        measured = cross_spectrum(
-            near.light, blurred.light, weight, size=side, shift=(0.0, 0.0), noise=0.0
-        )
+        measured = _measured(near, blurred, weight, side, (0.0, 0.0), 0.0)
         first = first_shape(measured)
-        whole, _ = split(first.shift)
-        if 2 * first.psf.halfwidth >= side < limit:
-            side = 2 * side + 1
-        elif not any(whole):
+        off = max(abs(first.shift[0]), abs(first.shift[1]))
+        cramped = first.explained > _EXPLAINED and 2 * first.psf.halfwidth >= side < limit
+        if not turns_left or (not cramped and off < _NEAR):
             break
+        if cramped:
+            side = 2 * side + 1
+        whole, _ = split(first.shift)
         how = replace(how, shift=(how.shift[0] + whole[0], how.shift[1] + whole[1]))
     kernel = regularise(measured, first)
     again = blur_plane(near.light, Kernel(kernel))
-    better = refine_similarity(again, blurred.light, how, reach=side // 2)
+    better = refine_similarity(again, blurred.light, how, first.shift, reach=side // 2)
     return _Look(how, better, near, weight, kernel, first.shift)
+
+
+def _measured(
+    sharp: Plane,
+    blurred: Plane,
+    weight: NDArray[np.float32],
+    size: int,
+    shift: tuple[float, float],
+    noise: float,
+) -> Measured:
+    """Measure a kernel quickly; by least squares where cross-spectra had too few blocks."""
+    few = min(sharp.light.shape) < _SIDES * size
+    measure = least_squares if few else cross_spectrum
+    return measure(sharp.light, blurred.light, weight, size=size, shift=shift, noise=noise)
 
 
 def support(
@@ -142,14 +169,8 @@ def support(
         limit = min(_LARGEST, min(here.light.shape) // 4 * 2 - 1)
         side = min(side, limit)
         weight, _ = weights(here, there, side)
-        measured = cross_spectrum(
-            here.light,
-            there.light,
-            weight,
-            size=side,
-            shift=part,
-            noise=noise_of(here, there, weight),
-        )
+        noise = noise_of(here, there, weight)
+        measured = _measured(here, there, weight, side, part, noise)
         shape = first_shape(measured)
         moved = shape.shift if shape.explained > _EXPLAINED else _centroid(measured)
         shift = (shift[0] + moved[0], shift[1] + moved[1])

@@ -3,7 +3,10 @@
 A model's transfer function, shifted and scaled, is fitted to the measured one with the precision of
 each frequency as weight; disk, ring, polygon and Gaussian compete by their chi-square and number of
 parameters.
-@@TRIED@@
+
+Tried: Bayes' criterion alone named disks octagons (JPEG) and thin rings wide ones of another
+diameter, on differences in chi-square of 1 to 6 %; true octagons and wide rings differ by 8 % to a
+factor of 400, so a further parameter must be worth 10 %.
 """
 
 from __future__ import annotations

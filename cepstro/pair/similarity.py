@@ -55,18 +55,23 @@ def find_similarity(
 
 
 def refine_similarity(
-    again: NDArray[np.float32], blurred: NDArray[np.float32], start: Similarity, *, reach: float
+    again: NDArray[np.float32],
+    blurred: NDArray[np.float32],
+    start: Similarity,
+    shift: tuple[float, float],
+    *,
+    reach: float,
 ) -> Similarity:
     """Improve on `start`: `again` is the sharp plane laid by it and blurred as the other one is.
 
-    `reach` is half the side of the kernel that blurred it.
+    `shift` is what is known to be left between them, `reach` half the side of the kernel.
     """
     factor = _factor(again, blurred)
     more = _enlarged(
         _descend(
             _reduced(again, factor),
             _reduced(blurred, factor),
-            Similarity((0.0, 0.0)),
+            Similarity((shift[0] / factor, shift[1] / factor)),
             steps=4,
             lost=(start.shift[0] / factor, start.shift[1] / factor),
             reach=reach / factor,
