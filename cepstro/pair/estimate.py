@@ -2,8 +2,8 @@
 
 The photos are laid on each other below a pixel (`register`), the kernel is measured in linear light
 with clipped pixels left out (`measure`), named by the best PSF model (`shape`) and completed by it
-where the photos are silent (`posterior`). What comes out is centred and sums to 1, so that it does to any other photo what
-the lens did to this one.
+where the photos are silent (`posterior`). What comes out is centred and sums to 1, so that it does
+to any other photo what the lens did to this one.
 """
 
 from __future__ import annotations
