@@ -153,3 +153,16 @@ def test_progress_rises_to_one():
     deblur(np.random.default_rng(0).random((64, 64, 3)), Disk(5), progress=seen.append)
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
+
+
+@pytest.mark.parametrize(("diameter", "nsr"), [(33, 5e-4), (10, 5e-4), (33, 1e-2)])
+def test_constant_rings_no_more_at_the_frame_than_inside(diameter, nsr):
+    if "skimage_camera.png" not in sharp_names():
+        pytest.skip("shared/data is not here")
+    light, psf = scene("skimage_camera.png", 330, 460), Disk(diameter)
+    truth = linear_to_srgb(light[valid_slices(light.shape, psf)])
+    blurred = record(blur_valid(light, psf), noise=0.5)
+    error = (deblur(blurred, psf, nsr=nsr) / 255 - truth) ** 2
+    inside = error[40:-40, 40:-40].mean()
+    for rim in (error[:3], error[-3:], error[:, :3], error[:, -3:]):
+        assert rim.mean() < 1.5 * inside
