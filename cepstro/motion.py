@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cepstro.cepstrum import power_cepstrum, whitened_cepstrum
-from cepstro.fit import Family, Fit, fit_model, smooth_fit
+from cepstro.fit import ROUGHLY, SETTLED, Family, Fit, fit_model, smooth_fit
 from cepstro.psf import Motion
 from cepstro.radial import AXIS_BINS, PolarSpectrum
 from cepstro.spectrum import Spectrum
@@ -31,6 +31,7 @@ _SOME_BINS, _FEW_BINS = 30_000, 10_000  # are enough to compare candidates, and 
 _SHORT = (4.5, 5.5, 6.5, 8.0, 9.5, 11.0, 13.0)  # px; spots so near the origin hide in the scene's
 _SHORT_TURN = 10.0  # degrees between the directions tried for them
 _NEAR = (0.8, 1.25)  # how far a fit may go from its candidate, in lengths
+_LEAST_RIPPLES = 0.55  # of a spot that is fitted: motions that were found reach 0.7
 _ACROSS = 0.35  # cycles/px, the widest v that takes part
 
 
@@ -81,7 +82,7 @@ class _Bins:
 
 
 def find_motion(spectrum: Spectrum, *, longest: float) -> MotionFit | None:
-    """Fit the motion whose stripes a spectrum shows most clearly, or None without a candidate.
+    """Fit the motion whose stripes a spectrum shows most clearly, or None where none shows.
 
     Parameters
     ----------
@@ -103,18 +104,20 @@ def find_motion(spectrum: Spectrum, *, longest: float) -> MotionFit | None:
         return None
     some, bins = _bins(spectrum, most=_SOME_BINS), _bins(spectrum)
     strength = [_ripples(some, length, angle) for length, angle in spots]
+    if max(strength) < _LEAST_RIPPLES:
+        return None
     length, angle = spots[int(np.argmax(strength))]
     width = float(np.degrees(0.5 / length))  # half a px at the motion's end
     cost = np.zeros(3)
     for _ in range(4):
-        near = [_fit_at(bins, length, angle + turn * width) for turn in (-1, 0, 1)]
+        near = [_fit_at(bins, length, angle + turn * width, ROUGHLY) for turn in (-1, 0, 1)]
         cost = np.array([fit.cost / fit.cells for fit, _ in near])
         bend = cost[0] - 2 * cost[1] + cost[2]
         turn = 0.5 * (cost[0] - cost[2]) / bend if bend > 0 else float(np.sign(cost[0] - cost[2]))
         angle += float(np.clip(turn, -1, 1)) * width
         length = float(near[1][0].parameters[0])
         last, width = width, max(width / 2, 0.05)
-    fit, data = _fit_at(bins, length, angle)
+    fit, data = _fit_at(bins, length, angle, SETTLED)
     smooth = smooth_fit(data, float(fit.parameters[0]), fit.band)
     evidence = float(np.log(max(smooth.cost, 1e-12) / max(fit.cost, 1e-12)))
     curvature = max(float(bend), 1e-12) / last**2 * fit.cells
@@ -239,10 +242,10 @@ def _ripples(bins: _Bins, length: float, angle: float) -> float:
     return float(product[0, 1] / np.sqrt(max(product[0, 0] * product[1, 1], 1e-12)))
 
 
-def _fit_at(bins: _Bins, length: float, angle: float) -> tuple[Fit, PolarSpectrum]:
+def _fit_at(bins: _Bins, length: float, angle: float, settled: float) -> tuple[Fit, PolarSpectrum]:
     data = _strips(bins, length, angle, across=_ACROSS, strips=9)
     band = (data.frequency > 0.3 / length)[None, :] & (data.count > 0)
     family = Family(
         "motion", lambda p: Motion(p[0]), (_NEAR[0] * length,), (_NEAR[1] * length,), (0.05,)
     )
-    return fit_model(data, family, [(length,)], band), data
+    return fit_model(data, family, [(length,)], band, settled=settled), data

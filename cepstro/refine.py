@@ -18,7 +18,7 @@ from functools import partial
 import numpy as np
 
 from cepstro.fft import good_size
-from cepstro.fit import Fit, disk_family, fit_band, fit_model, ring_family, smooth_fit
+from cepstro.fit import ROUGHLY, Fit, disk_family, fit_band, fit_model, ring_family, smooth_fit
 from cepstro.iris import SECTORS as POLYGON_SECTORS
 from cepstro.iris import fit_polygon, polygon_family
 from cepstro.psf import Polygon
@@ -71,7 +71,7 @@ def by_quarter(views: Sequence[Callable[[int], Spectrum]], fit: Fit, *, longest:
         spectrum = spectrum_of(block_side(diameter, longest))
         data = polar_spectrum(spectrum, step=1 / (_BLOCK_DIAMETERS * diameter))
         band = fit_band(data, diameter, rings=NEAR)
-        part = fit_model(data, family, [start], band)
+        part = fit_model(data, family, [start], band, settled=ROUGHLY)
         smooth = smooth_fit(data, diameter, band)
         if np.log(smooth.cost / part.cost) > _SHOWS:
             found.append(part)
