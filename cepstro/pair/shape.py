@@ -6,7 +6,7 @@ parameters.
 
 Tried: Bayes' criterion alone named disks octagons (JPEG) and thin rings wide ones of another
 diameter, on differences in chi-square of 1 to 6 %; true octagons and wide rings differ by 8 % to a
-factor of 400, so a further parameter must be worth 10 %.
+factor of 400, so a further parameter must be worth 6 %.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from cepstro.psf import PSF, Disk, Gaussian, Polygon, Ring
 _DESCENTS = 40  # steps of a model's fit at most
 _NUDGE = 1e-4  # px or degrees: step of its numerical derivatives
 _FULL = 1 / 6  # of its diameter: a thin ring softer than this has no hole
-_WORTH = 1.1  # times that chi-square must fall by a further parameter, beside Bayes' criterion
+_WORTH = 1.06  # times that chi-square must fall by a further parameter, beside Bayes' criterion
 
 
 @dataclass(frozen=True, slots=True)
