@@ -130,13 +130,14 @@ def _look(sharp: Plane, blurred: Plane, how: Similarity, side: int = _FIRST) -> 
         weight, _ = weights(near, blurred, side)
         measured = _measured(near, blurred, weight, side, (0.0, 0.0), 0.0)
         first = first_shape(measured)
-        off = max(abs(first.shift[0]), abs(first.shift[1]))
+        shift = _centre(measured, first)
+        off = max(abs(shift[0]), abs(shift[1]))
         cramped = first.explained > _EXPLAINED and 2 * first.psf.halfwidth >= side < limit
         if not turns_left or (not cramped and off < _NEAR):
             break
         if cramped:
             side = 2 * side + 1
-        whole, _ = split(first.shift)
+        whole, _ = split(shift)
         how = replace(how, shift=(how.shift[0] + whole[0], how.shift[1] + whole[1]))
     kernel = regularise(measured, first)
     again = blur_plane(near.light, Kernel(kernel))
@@ -172,7 +173,7 @@ def support(
         noise = noise_of(here, there, weight)
         measured = _measured(here, there, weight, side, part, noise)
         shape = first_shape(measured)
-        moved = shape.shift if shape.explained > _EXPLAINED else _centroid(measured)
+        moved = _centre(measured, shape)
         shift = (shift[0] + moved[0], shift[1] + moved[1])
         reach = _reach(measured, shape) + max(abs(moved[0]), abs(moved[1]))
         wanted = 2 * int(np.ceil(reach)) + 5
@@ -186,8 +187,10 @@ def support(
     return min(wanted, limit), shift, wanted > limit
 
 
-def _centroid(measured: Measured) -> tuple[float, float]:
-    """Centre of gravity of what stands out of a kernel's noise, from its middle."""
+def _centre(measured: Measured, shape: Shape) -> tuple[float, float]:
+    """Centre of a kernel, from its middle: its model's, or of what stands out of its noise."""
+    if shape.explained > _EXPLAINED:
+        return shape.shift
     kernel = _significant(measured)
     half = kernel.shape[0] // 2
     y, x = np.mgrid[-half : half + 1, -half : half + 1]
