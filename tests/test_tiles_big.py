@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import tifffile
 from test_tiles import scene, steps
+from typer.testing import CliRunner
 
 import cepstro
 from cepstro import tiles
+from cepstro.cli import app
 from cepstro.errors import MissingExtraError, ReadError, WriteError
 from cepstro.tiles import unfinished
 
@@ -121,3 +123,19 @@ def test_missing_zarr_is_said_in_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'cepstro\[big\]'"):
         tiles.blur_file(tmp_path / "in.zarr", tmp_path / "out.tif", DISK)
+
+
+def test_commands_take_zarr(tmp_path):
+    zarr.create_array(tmp_path / "in.zarr", data=scene(260, 300), chunks=(100, 100))
+    words = ["deblur", "-a", "9", "-n", "0.01", str(tmp_path / "in.zarr")]
+    done = CliRunner().invoke(app, [*words, str(tmp_path / "out.zarr")], prog_name="cepstro")
+    assert done.exit_code == 0, done.output
+    assert zarr.open(tmp_path / "out.zarr").shape == (260, 300)
+    done = CliRunner().invoke(app, ["analyze", str(tmp_path / "in.zarr")], prog_name="cepstro")
+    assert done.exit_code == 0, done.output
+    assert "Out of focus: a disk" in done.stdout
+    assert "sharp.zarr" in done.stdout
+    assert "--figure" not in done.stdout
+    done = CliRunner().invoke(app, [*words, str(tmp_path / "out.zarr")], prog_name="cepstro")
+    assert done.exit_code == 1
+    assert "is there already" in done.stderr

@@ -124,7 +124,7 @@ def analyze(
     if as_json:
         typer.echo(json.dumps(result.to_dict(), indent=2, allow_nan=False))
     else:
-        typer.echo(words.report(result, str(image)))
+        typer.echo(words.report(result, str(image), in_blocks=photo is None))
     if result.verdict != "defocus":
         raise typer.Exit(NO_DEFOCUS)
 

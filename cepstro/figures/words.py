@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cepstro.photo.saving import safe_name
@@ -33,13 +34,13 @@ def headline(analysis: "Analysis", *, advise: bool = True) -> str:
     return "No defocus that can be measured."
 
 
-def report(analysis: "Analysis", image: str) -> str:
+def report(analysis: "Analysis", image: str, *, in_blocks: bool = False) -> str:
     """Say all that `cepstro analyze IMAGE` prints."""
     lines = [headline(analysis), ""]
     lines += [f"  {name:<12} {value}" for name, value in numbers(analysis)]
     lines += ["", f"Why: {sentence(analysis.reason)}"]
     lines += [f"Mind: {sentence(warning)}" for warning in analysis.warnings]
-    lines += ["", *_next(analysis, image)]
+    lines += ["", *_next(analysis, image, in_blocks)]
     return "\n".join(lines).rstrip()
 
 
@@ -127,15 +128,13 @@ def numbers(analysis: "Analysis") -> list[tuple[str, str]]:
     return rows
 
 
-def _next(analysis: "Analysis", image: str) -> list[str]:
+def _next(analysis: "Analysis", image: str, in_blocks: bool) -> list[str]:
     name = shlex.quote(safe_name(image))
+    sharp = f"sharp{Path(image).suffix}" if in_blocks else "sharp.png"
     if analysis.verdict in ("defocus", "motion"):
-        return [
-            "Next:",
-            f"  cepstro deblur {name} sharp.png",
-            f"  cepstro analyze {name} --figure why.png",
-        ]
+        lines = ["Next:", f"  cepstro deblur {name} {sharp}"]
+        return lines if in_blocks else [*lines, f"  cepstro analyze {name} --figure why.png"]
     if analysis.psf is not None:
         spec = shlex.quote(short(analysis.psf))
-        return ["To sharpen it all the same:", f"  cepstro deblur --psf {spec} {name} sharp.png"]
-    return ["If you know the blur's diameter:", f"  cepstro deblur -a DIAMETER {name} sharp.png"]
+        return ["To sharpen it all the same:", f"  cepstro deblur --psf {spec} {name} {sharp}"]
+    return ["If you know the blur's diameter:", f"  cepstro deblur -a DIAMETER {name} {sharp}"]
