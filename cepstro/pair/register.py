@@ -30,6 +30,8 @@ from cepstro.synthesis import blur_plane
 
 _FIRST = 65  # side of the first look at a kernel, px
 _WIDEST = 161  # and of the largest kernel that scale and rotation are refined with
+_VAGUE = 0.97  # of chi-square: less tells little detail, which cross-spectra do not get right
+_QUICK = 1 << 20  # pixels that least squares may be asked about then
 _NEAR = 2.0  # px: photos that lie further apart are laid anew
 _SIDES = 5  # kernel sides a photo side that cross-spectra need
 _LARGEST = 401  # side of the largest kernel looked for, px
@@ -123,18 +125,21 @@ class _Look:
 
 def _look(sharp: Plane, blurred: Plane, how: Similarity, side: int = _FIRST) -> _Look:
     """Measure the kernel with the photos laid so, then how they lie with that kernel."""
-    for turns_left in reversed(range(4)):
+    exact = False
+    for turns_left in reversed(range(5)):
         near = _laid(sharp, how, blurred.light.shape, rough=True)
         limit = min(_WIDEST, min(near.light.shape) // 4 * 2 - 1)
         side = min(side, limit)
         weight, _ = weights(near, blurred, side)
-        measured = _measured(near, blurred, weight, side, (0.0, 0.0), 0.0)
+        measured = _measured(near, blurred, weight, side, (0.0, 0.0), 0.0, exact)
         first = first_shape(measured)
         shift = _centre(measured, first)
         off = max(abs(shift[0]), abs(shift[1]))
         cramped = first.explained > _EXPLAINED and 2 * first.psf.halfwidth >= side < limit
-        if not turns_left or (not cramped and off < _NEAR):
+        vague = not exact and first.explained < _VAGUE and near.light.size <= _QUICK
+        if not turns_left or not (cramped or vague or off >= _NEAR):
             break
+        exact = exact or vague
         if cramped:
             side = 2 * side + 1
         whole, _ = split(shift)
@@ -152,10 +157,11 @@ def _measured(
     size: int,
     shift: tuple[float, float],
     noise: float,
+    exact: bool = False,
 ) -> Measured:
     """Measure a kernel quickly; by least squares where cross-spectra had too few blocks."""
     few = min(sharp.light.shape) < _SIDES * size
-    measure = least_squares if few else cross_spectrum
+    measure = least_squares if few or exact else cross_spectrum
     return measure(sharp.light, blurred.light, weight, size=size, shift=shift, noise=noise)
 
 
