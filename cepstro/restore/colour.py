@@ -29,10 +29,10 @@ Tell = Callable[[float], None]
 
 _LEAST = 1e-4  # share of clipped pixels below which they are not worth their transforms
 _MOST = 0.2  # share above which the limit is taken for the white of a page, and so for data
-# Steps of total variation, steps of plug-and-play and shifts of its block grid in each.
 FLAT = 1e-4  # light: rests with less to them hold nothing to restore
 _UNMEASURED = sparse.Scale(0.0, 0.0)
 _ALL = slice(None), slice(None)
+# Steps of total variation, steps of plug-and-play and shifts of its block grid in each.
 _BEST = 80, 24, 16
 _QUICK = 16, 5, 8
 _SPARSE = 40
