@@ -93,7 +93,7 @@ def test_all_texture_is_not_taken_for_noise():
 
 def test_a_blur_wider_than_the_first_look_is_found():
     wide = Ring(76, hole=0.4, softness=2)
-    found = estimate_kernel(*pair(wide, height=440, width=560))
+    found = estimate_kernel(*pair(wide, height=500, width=600))
     assert found.kernel.shape[0] >= wide.kernel().shape[0] - 4
     assert found.fit.psf.diameter == pytest.approx(76, abs=0.3)
     assert error(found, wide) < 0.02

@@ -100,7 +100,8 @@ def first_shape(measured: Measured) -> Shape:
     disk = _fit(points, disk_family(points))
     if disk.explained > 0.99:
         return disk
-    return min(disk, _fit(points, ring_family(points, 0.75)), key=lambda one: one.cost)
+    rings = [_fit(points, ring_family(points, hole)) for hole in (0.4, 0.75)]
+    return min(disk, *rings, key=lambda one: one.cost)
 
 
 def fit_shape(measured: Measured) -> Shape:
