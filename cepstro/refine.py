@@ -37,7 +37,7 @@ _RING_RINGS = 9.0
 # curvature's error, the diameter, the relative floor (+ 1e-4) and the misfit, and the factors.
 _ERROR_POWERS = (0.91, -0.14, 0.15, 0.16)
 _ERROR_FACTOR = {"disk": 6.0, "polygon": 6.0, "ring": 13.0}
-_SOFT_GAIN = 0.1
+_SOFT_GAIN = 0.6  # hard disks on real photos reach 0.51: a scene's own fall looks like softness
 _SOFTEST = 1 / 8  # of the diameter; more would be a Gaussian
 _SHOWS = 0.1  # evidence from which on a part of the photo has a say
 _HOLES = (0.3, 0.45, 0.6, 0.75, 0.9)
