@@ -59,7 +59,7 @@ class KernelFit:
     def __str__(self) -> str:
         def value(name: str, unit: str = "") -> str:
             number, error = getattr(self.psf, name), self.errors.get(name)
-            if error is None:  # fixed, not fitted
+            if error is None or number == 0:  # fixed, or at its bound, where no curvature tells
                 return f"{number:g}{unit}"
             digits = 2 if not 0 < error < 100 else min(4, max(0, 1 - math.floor(math.log10(error))))
             return f"{number:.{digits}f} ± {error:.{digits}f}{unit}"
