@@ -192,9 +192,11 @@ def fit_model(
     shapes = np.repeat(shapes, len(_BELOW), axis=0)
     noises = problem.top() - np.tile(_BELOW, len(starts))
     states = problem.start(shapes, noises)
-    # Bent noise has many minima: it is freed once the search is near the deepest.
+    # Bent noise has many minima: it is freed near the deepest, and not where fits are compared.
     states = problem.descend(states, max(settled, ROUGHLY), bent=False)
-    return problem.result(problem.descend(states, settled, bent=True), band)
+    if settled <= ROUGHLY:
+        states = problem.descend(states, settled, bent=True)
+    return problem.result(states, band)
 
 
 def smooth_fit(data: PolarSpectrum, diameter: float, band: NDArray[np.bool_]) -> Fit:
