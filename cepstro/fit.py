@@ -37,7 +37,7 @@ _HIGHEST = 0.7  # cycles/px, near the corner of the frequency plane
 _TREND = 3  # parameters of a sector's trend
 _STEPS = 40
 _HALVING = 3  # steps after which the worse half of the searches ends
-# ln f, ln n and m at least and at most; JPEG empties the high frequencies, so the noise tilts.
+# ln f, ln n, its tilt and bend at least and at most: JPEG empties the high frequencies.
 _FLOORS = ((np.log(1e-7), -np.inf, -3.0, -3.0), (np.log(0.3), np.inf, 3.0, 3.0))
 _BELOW = (0.3, 3.0)  # how far below the log power at the band's top the noise is first taken to be
 _TOP = 0.85  # of the band's columns, from where on is its top
@@ -166,7 +166,7 @@ def fit_model(
     *,
     settled: float = SETTLED,
 ) -> Fit:
-    """Fit a family of PSFs to a polar spectrum, from the start that lies nearest to the data.
+    """Fit a family of PSFs to a polar spectrum, from all starts at once; the deepest is kept.
 
     Parameters
     ----------
@@ -177,7 +177,8 @@ def fit_model(
     band : (sectors, m) bool
         Cells that take part, as from `fit_band`.
     settled : float
-        Relative fall of the cost in one step at which the search ends.
+        Relative fall of the cost in one step at which the search ends; above `ROUGHLY` the noise
+        stays straight.
 
     References
     ----------
@@ -210,7 +211,7 @@ class _States:
     """Points of k searches side by side, with what the next step needs."""
 
     shape: NDArray[np.float64]  # (k, p)
-    floors: NDArray[np.float64]  # (k, 3): ln f, ln n, m
+    floors: NDArray[np.float64]  # (k, 4): ln f, ln n, its tilt and bend
     trend: NDArray[np.float64]  # (k, sectors, _TREND)
     power: NDArray[np.float64]  # |H|**2, smeared, (k, 1 or sectors, columns)
     scene: NDArray[np.float64]  # exp(t_s), (k, sectors, columns)
@@ -253,7 +254,6 @@ class _Problem:
         self.data, self.columns, self.y, self.weight, self.family = data, columns, y, weight, family
         log_rho = np.log(data.distance[:, columns])
         log_rho = log_rho - log_rho[weight > 0].mean()
-        self.log_rho = log_rho
         self.basis = np.stack([log_rho**power for power in range(_TREND)], axis=1)
         # The noise shows at the band's top: its tilt turns about that.
         self.below_top = log_rho - log_rho.max()
@@ -440,15 +440,13 @@ def _around(data: PolarSpectrum, columns: NDArray[np.intp]) -> NDArray[np.float6
 
 
 def _smeared(power: NDArray[np.float64]) -> NDArray[np.float64]:
-    """As the Hann window smears: its own spectrum has the power 1/6, 4/6, 1/6 in the middle."""
+    """Smear as the Hann window does: its own spectrum has the power 1/6, 4/6, 1/6 in the middle."""
     mean: NDArray[np.float64] = (power[:, :1] + 4 * power[:, 1:2] + power[:, 2:]) / 6
     return mean
 
 
 def smeared_power(psf: PSF, data: PolarSpectrum, columns: NDArray[np.intp]) -> NDArray[np.float64]:
     """Power of a transfer function in the cells of a polar spectrum, as the Hann window smears it.
-
-    The Hann window's own spectrum has the power 2/3, 1/6, 1/6 in the middle and its neighbours.
 
     Returns
     -------

@@ -18,7 +18,6 @@ from cepstro.radial import PolarSpectrum
 
 BLADES = (5, 6, 7, 8, 9)
 SECTORS = 24  # the pattern of nine blades repeats every 10 degrees in power
-RINGS = 6.0
 _TURNS = 8  # rotations compared in a period
 _FAR_OFF = 1.6  # polygons that start with a larger cost, in that of the disk, never win
 _FIRST = 0.02  # where the search ends that compares the numbers of blades

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -145,12 +144,12 @@ def fit_disk(data: PolarSpectrum, diameter: float) -> Fit:
 def _softened(data: PolarSpectrum, hard: Fit) -> Fit:
     """Fit the same shape with a soft edge, kept where that explains its band clearly better."""
     width = float(hard.parameters[0])
-    family = {"disk": disk_family, "ring": ring_family}.get(hard.family)
     if isinstance(hard.psf, Polygon):
-        family = partial(polygon_family, hard.psf.blades)
-    assert family is not None
+        family = polygon_family(hard.psf.blades, soft=True)
+    else:
+        family = (ring_family if hard.family == "ring" else disk_family)(soft=True)
     starts = [(*hard.parameters, 0.1), (*hard.parameters, (width / 30) ** 2)]
-    soft = fit_model(data, family(soft=True), starts, hard.band)
+    soft = fit_model(data, family, starts, hard.band)
     gain = float(np.log(hard.cost / soft.cost))
     near = abs(soft.parameters[0] - width) < 0.02 * width
     if gain > _SOFT_GAIN and near and np.sqrt(soft.parameters[-1]) < _SOFTEST * width:

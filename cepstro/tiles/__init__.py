@@ -100,7 +100,8 @@ def deblur_file(
     the filter reaches no further than 1024 px. With a small `nsr` and a large blur it does: with
     1e-4 and a disk of 33 px, differences of 5/255 were measured. With "sparse" the same
     holds of photos (128 px of halo for a disk of 9 px; in a close texture 1 value of 14 differed by
-    more). The denoiser of "best" and None decides at thresholds: 1 value of 200 differed by more.
+    more). The denoiser of None and "best" decides at thresholds: of None, 1 value of 200 differed
+    by more; "best" can differ in more places.
 
     Stopped work, by whatever, leaves a hidden folder ``.NAME.cepstro`` beside the target; the same
     call goes on from there.
