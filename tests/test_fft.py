@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cepstro import fft
-from cepstro.fft import good_size, irfft2, rfft2, threads
+from cepstro.fft import columns, good_size, irfft2, one_thread, rfft2, threads
 
 
 @pytest.fixture(params=["scipy", "ducc0"])
@@ -62,6 +62,27 @@ def test_views_integers_real_spectra_and_other_sides_are_transformed_too():
     assert irfft2(power, (40, 60)).dtype == np.float32
     np.testing.assert_allclose(irfft2(power, (40, 60)), np.fft.irfft2(power), atol=1e-5)
     np.testing.assert_allclose(irfft2(power, (36, 50)), np.fft.irfft2(power, (36, 50)), atol=1e-5)
+
+
+@pytest.mark.usefixtures("library")
+def test_columns_are_filtered_each_by_its_own():
+    rng = np.random.default_rng(4)
+    values = (rng.standard_normal((12, 5)) + 1j * rng.standard_normal((12, 5))).astype("c8")
+    before, weight = values.copy(), rng.random((12, 5)).astype("f4")
+    expected = np.fft.ifft(np.fft.fft(values, axis=0) * weight, axis=0)
+    found = columns(values[:, 1:4], weight[:, 1:4])
+    assert found.dtype == np.complex64
+    np.testing.assert_allclose(found, expected[:, 1:4], atol=1e-5)
+    np.testing.assert_array_equal(values, before)
+
+
+def test_one_thread_holds_until_the_outermost_ends(monkeypatch):
+    monkeypatch.setenv("CEPSTRO_THREADS", "3")
+    with one_thread():
+        with one_thread():
+            pass
+        assert threads() == 1
+    assert threads() == 3
 
 
 def test_good_sizes_have_small_factors_and_waste_little():

@@ -180,3 +180,20 @@ def test_codes_by_table_are_those_of_the_formula(light):
     encoded = from_linear(np.clip(values, 0, 1), np.float32, light=light)
     expected = np.rint(np.clip(encoded, 0, 1) * np.float32(255)).astype(np.uint8)
     assert (from_linear(values, np.uint8, light=light) == expected).all()
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.uint16, np.uint32, np.float32, np.float64])
+def test_a_number_is_taken_away_and_put_back_on_the_way(dtype):
+    rng = np.random.default_rng(6)
+    top = np.iinfo(dtype).max if np.dtype(dtype).kind == "u" else 1
+    image = (rng.random((20, 30)) * top).astype(dtype)
+    light = to_linear(image)
+    less = to_linear(image, less=0.25)
+    assert less == pytest.approx(light - 0.25, abs=1e-6)
+    assert np.array_equal(
+        from_linear(less, np.dtype("u1"), plus=0.25), from_linear(less + 0.25, np.dtype("u1"))
+    )
+    assert from_linear(less, image.dtype, plus=0.25) == pytest.approx(
+        from_linear(light, image.dtype), abs=2e-6 * top
+    )
+    assert np.array_equal(from_linear(light, image.dtype, plus=0), from_linear(light, image.dtype))

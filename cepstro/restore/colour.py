@@ -57,9 +57,17 @@ class Job:
         """Light of one channel."""
         return to_linear(self.planes[..., c], light=self.light)
 
-    def store(self, c: int, plane: Plane, where: tuple[slice, slice] = _ALL) -> None:
-        """Encode a restored channel, or part of it, into the result."""
-        self.targets[(*where, c)] = from_linear(plane, self.targets.dtype, light=self.light)
+    def store(
+        self,
+        c: int,
+        plane: Plane,
+        where: tuple[slice, slice] = _ALL,
+        *,
+        plus: np.float32 | float = 0.0,
+    ) -> None:
+        """Encode a restored channel, or part of it, into the result; `plus` is added before."""
+        dtype = self.targets.dtype
+        self.targets[(*where, c)] = from_linear(plane, dtype, light=self.light, plus=plus)
 
     def part(self, start: float, end: float) -> Tell:
         """Progress of one part of the work."""
@@ -75,8 +83,9 @@ def by_wiener(job: Job) -> None:
         shape = frame_shape(size, psf.halfwidth)
         if frame.shape != shape:
             frame = np.empty(shape, np.float32)
-        plane = to_linear(job.planes[..., c], light=job.light, out=frame[: size[0], : size[1]])
-        mean = _remove_mean(plane)
+        mean = _about_mean(job, c)
+        inside = frame[: size[0], : size[1]]
+        plane = to_linear(job.planes[..., c], light=job.light, out=inside, less=mean)
         constant: wiener.NSR
         if isinstance(job.nsr, (int, float)):
             constant = float(job.nsr)
@@ -87,11 +96,18 @@ def by_wiener(job: Job) -> None:
             gain = wiener.border_gain(psf, constant, error=job.error)
             filter = wiener.inverse(psf, constant, shape, error=job.error)
         wiener.surround(frame, size, psf.halfwidth, gain)
-        restored = wiener.restore(frame, size, filter)
-        shift(restored, mean)
-        job.store(c, restored)
-        del restored
+
+        def store(rows: slice, band: Plane, c: int = c, mean: np.float32 = mean) -> None:
+            job.store(c, band, (rows, slice(None)), plus=mean)
+
+        wiener.restore_bands(frame, size, filter, store)
         job.progress((c + 1) / len(job.psfs))
+
+
+def _about_mean(job: Job, c: int) -> np.float32:
+    """Mean light of a channel, of large ones of some rows: the filter keeps what is left of it."""
+    step = max(1, job.planes.shape[0] // 256)
+    return np.float32(to_linear(job.planes[::step, :, c], light=job.light).mean(dtype=np.float64))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ own power law (`prior`). The photo lies in a larger frame whose gap is filled fi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.fft import irfft2, multiply, rfft2
+from cepstro.fft import by_rows, irfft, multiply, one_thread, rfft2, unroll
 from cepstro.psf import PSF
 from cepstro.restore.borders import Gain, Plane, fill_gap, frame_shape, mirror
 from cepstro.restore.prior import Prior
@@ -21,7 +22,8 @@ from cepstro.restore.response import response
 
 NSR = float | Prior
 
-STEPS = 12  # of the border: 5 leave lines and 1 dB at 33 px, noise 0.5; 20 gain 0.2 dB more
+STEPS = 6  # of the border, whole: 4 leave 0.1 dB at 33 px, noise 0.5; 40 without help gain 0.2
+_BAND = 1 << 18  # pixels of a band
 
 
 def at(nsr: NSR, power: Plane, shape: tuple[int, int]) -> np.float32 | Plane:
@@ -74,6 +76,31 @@ def surround(
 
 def restore(frame: Plane, size: tuple[int, int], filter: NDArray[np.inexact]) -> Plane:
     """Filter an extended plane and cut the picture of `size` out of it."""
+    out = np.empty(size, np.float32)
+
+    def store(rows: slice, band: Plane) -> None:
+        out[rows] = band
+
+    restore_bands(frame, size, filter, store)
+    return out
+
+
+def restore_bands(
+    frame: Plane,
+    size: tuple[int, int],
+    filter: NDArray[np.inexact],
+    store: Callable[[slice, Plane], None],
+) -> None:
+    """Filter an extended plane; `store` gets the picture's rows in bands, on all cores.
+
+    What `store` makes of a band finds it in the cache, and the whole plane is never in memory.
+    """
     spectrum = rfft2(frame)
     multiply(spectrum, filter)
-    return irfft2(spectrum, frame.shape, overwrite=True)[: size[0], : size[1]]
+    half = unroll(spectrum, overwrite=True)
+
+    def work(rows: slice) -> None:
+        with one_thread():
+            store(rows, irfft(half[rows], frame.shape[1])[:, : size[1]])
+
+    by_rows(work, size[0], max(1, _BAND // frame.shape[1]))
