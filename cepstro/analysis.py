@@ -9,9 +9,10 @@ then the roll-off of a Gaussian.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -34,15 +35,12 @@ from cepstro.radial import PolarSpectrum, Profile, polar_spectrum, radial_profil
 from cepstro.refine import by_quarter, calibrated_error, fit_disk_of, refine
 from cepstro.result import Analysis, ChannelBlur, RadialSpectrum, Verdict, radial_spectrum
 from cepstro.ring import Candidate
-from cepstro.spectrum import Spectrum, corners, power_spectrum
+from cepstro.spectrum import Spectrum
+from cepstro.view import LARGEST_BLOCK, View, quarters, reduced, view_of
 
 __all__ = ["Analysis", "ChannelBlur", "RadialSpectrum", "Verdict", "analyze"]
 
-LARGEST_BLOCK = 1024  # px; blocks of the first look
 LARGEST_FINE_BLOCK = 2048  # px; blocks of the last fit
-_MOST_PIXELS = 4 * LARGEST_BLOCK**2  # read of a large photo
-_DECODED_ONCE = LARGEST_BLOCK**2  # px; overlapping blocks read a photo up to four times
-_SPARSE = 8  # every so many pixels are looked at where blocks are chosen
 _SMALLEST_PHOTO = 32  # px
 _DARKEST = 1e-12  # power of a flat picture
 _CONVINCING = 0.5  # chance from which on a ring is called defocus
@@ -72,41 +70,6 @@ class Look:
     def best(self) -> float:
         """Chance of the best trial."""
         return chance(self.trials[0]) if self.trials else 0.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class View:
-    """Pixels as the analysis sees them: light, decoded block by block as it is needed."""
-
-    pixels: NDArray[Any]
-    light: Light
-    scale: int = 1
-    most: int = _MOST_PIXELS  # read for a spectrum
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.pixels.shape[0], self.pixels.shape[1]
-
-    def blocks(self, side: int) -> Iterator[NDArray[np.float32]]:
-        """Luminance of square blocks: all of them, or those of a large photo that show most."""
-        limit = max(1, self.most // side**2)
-        places = corners(self.shape, side)
-        if len(places) > limit:
-            detail = [self._detail(top, left, side) for top, left in places]
-            places = [places[index] for index in np.argsort(detail, kind="stable")[-limit:]]
-        for top, left in places:
-            block = self.pixels[top : top + side, left : left + side]
-            yield luminance(to_linear(block, light=self.light))
-
-    def _detail(self, top: int, left: int, side: int) -> float:
-        """Mean step between every eighth pixels of a block: blank paper and sky tell nothing."""
-        some = self.pixels[top : top + side : _SPARSE, left : left + side : _SPARSE]
-        some = some.astype(np.float32)
-        return float(np.abs(np.diff(some, axis=0)).mean() + np.abs(np.diff(some, axis=1)).mean())
-
-    def spectrum(self, side: int) -> Spectrum:
-        """Averaged spectrum for blocks of this side."""
-        return power_spectrum(self.blocks(side))
 
 
 def analyze(
@@ -165,12 +128,12 @@ def analyze(
     if region is not None:
         pixels = _cut(pixels, region)
     _check(pixels)
-    view = _view(pixels, light)
+    view = view_of(pixels, light)
     first = look = _look_at(view)
     report(0.5)
     if look.best < _CONVINCING and min(view.shape) > 1.2 * LARGEST_BLOCK:
-        reduced = _look_at(_reduced(view), smallest=LARGEST_BLOCK / 32)
-        look = reduced if reduced.best > look.best else look
+        small = _look_at(reduced(view), smallest=LARGEST_BLOCK / 32)
+        look = small if small.best > look.best else look
     parts: list[Look] = []
     if _DOUBTFUL < look.best < _CONVINCING:
         parts = _sure_parts(look)
@@ -203,14 +166,7 @@ def first_look(image: Photo | NDArray[Any], *, light: Light | None = None) -> Lo
     pixels, light = unpack(image, light)
     pixels, _ = split_alpha(pixels)
     _check(pixels)
-    return _look_at(_view(pixels, light))
-
-
-def _view(pixels: NDArray[Any], light: Light) -> View:
-    """Small photos, all of whose blocks are read again and again, are decoded once."""
-    if pixels.shape[0] * pixels.shape[1] > _DECODED_ONCE:
-        return View(pixels, light)
-    return View(luminance(to_linear(pixels, light=light)), "linear")
+    return _look_at(view_of(pixels, light))
 
 
 def _check(pixels: NDArray[Any]) -> None:
@@ -234,7 +190,7 @@ def _cut(pixels: NDArray[Any], region: tuple[int, int, int, int]) -> NDArray[Any
     return pixels[y : y + height, x : x + width]
 
 
-def _look_at(view: View, *, smallest: float = 0.0) -> Look:
+def _look_at(view: View, *, smallest: float = 0.0, near: float | None = None) -> Look:
     """Spectrum, cepstrum and trials of one view; diameters in px of the view."""
     side = min(LARGEST_BLOCK, *view.shape)
     spectrum = view.spectrum(side)
@@ -244,52 +200,26 @@ def _look_at(view: View, *, smallest: float = 0.0) -> Look:
     cepstrum = power_cepstrum(spectrum)
     # Blocks show diameters up to a quarter of their side; larger ones are looked for reduced.
     profile = radial_profile(cepstrum, longest=int(0.35 * side))
-    found, untried = trials(data, profile, largest=side / 4)
+    found, untried = trials(data, profile, largest=side / 4, near=near)
     found = sorted((trial for trial in found if trial.diameter > smallest), key=chance)
     return Look(view, spectrum, data, cepstrum, profile, found[::-1], untried)
 
 
 def _sure_parts(look: Look) -> list[Look]:
     """Look at the quarters of a doubtful photo: two depths of one blur hide each other's zeros."""
-    if min(look.view.shape) // 2 < _QUARTER_DIAMETERS * look.trials[0].diameter:
+    diameter = look.trials[0].diameter
+    if min(look.view.shape) // 2 < _QUARTER_DIAMETERS * diameter:
         return []
-    parts = []
-    for quarter in _quarters(look.view):
+    parts: list[Look] = []
+    for count, quarter in enumerate(quarters(look.view)):
+        if count == 3 and not parts:
+            break  # two are needed
         with suppress(UnsuitableImageError):  # a flat part has no say
-            parts.append(_look_at(quarter))
-    parts = [part for part in parts if part.best > _SURE]
+            part = _look_at(quarter, near=diameter)
+            if part.best > _SURE:
+                parts.append(part)
     sizes = [part.trials[0].diameter for part in parts]
     return parts if len(parts) > 1 and max(sizes) < _DEEPEST * min(sizes) else []
-
-
-def _quarters(view: View) -> list[View]:
-    middle = (view.shape[0] // 2, view.shape[1] // 2)
-    return [
-        View(part, view.light, view.scale, view.most // 4)
-        for rows in (view.pixels[: middle[0]], view.pixels[middle[0] :])
-        for part in (rows[:, : middle[1]], rows[:, middle[1] :])
-    ]
-
-
-def _reduced(view: View) -> View:
-    """Reduce the photo to about the largest block, by means of samples of its light.
-
-    Of each square that becomes one pixel, two by two samples are enough (all, where the square
-    does not divide): blur as large as is looked for here leaves neighbours alike.
-    """
-    scale = -(-min(view.shape) // LARGEST_BLOCK)
-    every = scale // 2 if scale % 2 == 0 else 1
-    across = scale // every
-    height, width = (length // scale for length in view.shape)
-    samples = view.pixels[: height * scale : every, : width * scale : every]
-    small = np.empty((height, width), np.float32)
-    band = max(1, LARGEST_BLOCK // across)
-    for top in range(0, height, band):
-        rows = samples[top * across : (top + band) * across]
-        plane = luminance(to_linear(rows, light=view.light))
-        squares = plane.reshape(-1, across, width, across)
-        small[top : top + band] = squares.mean(axis=(1, 3))
-    return View(small, "linear", scale)
 
 
 def _motion(view: View, spectrum: Spectrum) -> MotionFit | None:
@@ -340,7 +270,7 @@ def _varying(look: Look, fit: Fit, parts: list[Look]) -> list[str]:
     found = [part.trials[0].fit for part in parts]
     half = min(view.shape) // 2
     if not parts and half >= _QUARTER_DIAMETERS * float(fit.parameters[0]):
-        views = [quarter.spectrum for quarter in _quarters(view)]
+        views = [partial(quarter.spectrum, overlap=0.0) for quarter in quarters(view)]
         found = by_quarter(views, fit, longest=min(half, LARGEST_BLOCK))
     return reasons.of_varying_blur(
         [float(part.parameters[0]) * view.scale for part in found],

@@ -11,6 +11,8 @@ the mean of their circle instead, which halves the bias of what is measured on t
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,14 +57,19 @@ def _levelled(
 ) -> tuple[NDArray[np.float32], NDArray[np.intp], NDArray[np.float64]]:
     """Log power with its axes filled in, the whole radius of each bin, the mean on each circle."""
     log_power = np.log(np.maximum(spectrum.power, np.float32(1e-30)))
-    n = spectrum.side
-    rows = np.abs(np.fft.fftfreq(n) * n)[:, None]
-    columns = np.arange(n // 2 + 1)[None, :]
-    axes = (rows <= AXIS_BINS) | (columns <= AXIS_BINS)
-    radius = np.rint(np.hypot(rows, columns)).astype(np.intp)
+    axes, radius = _circles(spectrum.side)
     mean = on_circle(log_power[~axes], radius[~axes], int(radius.max()) + 1)
     log_power[axes] = mean[radius[axes]]
     return log_power, radius, mean
+
+
+@lru_cache(maxsize=2)
+def _circles(n: int) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+    """Which bins of an n x n rfft2 lie next to an axis, and the whole radius of each."""
+    rows = np.abs(np.fft.fftfreq(n) * n)[:, None]
+    columns = np.arange(n // 2 + 1)[None, :]
+    axes = (rows <= AXIS_BINS) | (columns <= AXIS_BINS)
+    return axes, np.rint(np.hypot(rows, columns)).astype(np.intp)
 
 
 def _transformed(log_power: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -38,9 +38,16 @@ def find_sigma(data: PolarSpectrum) -> float:
         difference = weight * (np.logaddexp(scene, p[3]) - y)
         return np.append(difference, (p[1] - _SLOPE) / _SLOPE_SCATTER)
 
+    def slopes(p: NDArray[np.float64]) -> NDArray[np.float64]:
+        bend = (2 * np.pi * rho) ** 2
+        part = 1 / (1 + np.exp(np.minimum(p[3] - p[0] - p[1] * log_rho + p[2] ** 2 * bend, 500)))
+        rows = weight * np.stack([part, part * log_rho, -2 * p[2] * bend * part, 1 - part])
+        return np.vstack([rows.T, [0, 1 / _SLOPE_SCATTER, 0, 0]])
+
     level, floor = y[np.argmin(np.abs(log_rho))], np.percentile(y, 3)
     fits = [
-        least_squares(residuals, [level, _SLOPE, start, floor], max_nfev=60) for start in _STARTS
+        least_squares(residuals, [level, _SLOPE, start, floor], slopes, max_nfev=60)
+        for start in _STARTS
     ]
     best = min(fits, key=lambda fit: fit.cost).x
     # Where the scene hardly rises above the floor, noise is all there is.

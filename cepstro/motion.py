@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cepstro.cepstrum import power_cepstrum, whitened_cepstrum
-from cepstro.fit import ROUGHLY, SETTLED, Family, Fit, fit_model, smooth_fit
-from cepstro.psf import Motion
+from cepstro.families import motion_family
+from cepstro.fit import ROUGHLY, SETTLED, Fit, fit_model, smooth_fit
 from cepstro.radial import AXIS_BINS, PolarSpectrum
 from cepstro.spectrum import Spectrum
 
@@ -32,6 +32,7 @@ _SHORT = (4.5, 5.5, 6.5, 8.0, 9.5, 11.0, 13.0)  # px; spots so near the origin h
 _SHORT_TURN = 10.0  # degrees between the directions tried for them
 _NEAR = (0.8, 1.25)  # how far a fit may go from its candidate, in lengths
 _LEAST_RIPPLES = 0.55  # of a spot that is fitted: motions that were found reach 0.7
+_STRAIGHT = 2 * ROUGHLY  # where fits end that compare angles: their noise stays straight
 _ACROSS = 0.35  # cycles/px, the widest v that takes part
 
 
@@ -110,7 +111,7 @@ def find_motion(spectrum: Spectrum, *, longest: float) -> MotionFit | None:
     width = float(np.degrees(0.5 / length))  # half a px at the motion's end
     cost = np.zeros(3)
     for _ in range(4):
-        near = [_fit_at(bins, length, angle + turn * width, ROUGHLY) for turn in (-1, 0, 1)]
+        near = [_fit_at(bins, length, angle + turn * width, _STRAIGHT) for turn in (-1, 0, 1)]
         cost = np.array([fit.cost / fit.cells for fit, _ in near])
         bend = cost[0] - 2 * cost[1] + cost[2]
         turn = 0.5 * (cost[0] - cost[2]) / bend if bend > 0 else float(np.sign(cost[0] - cost[2]))
@@ -245,7 +246,4 @@ def _ripples(bins: _Bins, length: float, angle: float) -> float:
 def _fit_at(bins: _Bins, length: float, angle: float, settled: float) -> tuple[Fit, PolarSpectrum]:
     data = _strips(bins, length, angle, across=_ACROSS, strips=9)
     band = (data.frequency > 0.3 / length)[None, :] & (data.count > 0)
-    family = Family(
-        "motion", lambda p: Motion(p[0]), (_NEAR[0] * length,), (_NEAR[1] * length,), (0.05,)
-    )
-    return fit_model(data, family, [(length,)], band, settled=settled), data
+    return fit_model(data, motion_family(length, _NEAR), [(length,)], band, settled=settled), data

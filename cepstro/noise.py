@@ -17,7 +17,7 @@ from cepstro.fft import rfft2
 
 CORNER = 0.35  # cycles/px: beyond it on both axes, a blurred photo holds noise alone
 _BLOCK = 64
-_MOST_BLOCKS = 1024
+_MOST_BLOCKS = 256
 
 
 def noise_sigma(plane: NDArray[np.floating]) -> float:

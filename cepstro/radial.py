@@ -84,16 +84,25 @@ def radial_profile(cepstrum: NDArray[np.floating], *, longest: int | None = None
     middle = cepstrum[
         n // 2 - longest : n // 2 + longest + 1, n // 2 - longest : n // 2 + longest + 1
     ]
-    axis = np.arange(-longest, longest + 1)
-    distance = np.hypot(axis[:, None], axis[None, :])
-    ring = np.minimum(np.rint(distance), longest + 1).astype(np.intp).ravel()
-    count = np.bincount(ring, minlength=longest + 2)[: longest + 1]
+    ring, count, quefrency = _rings(longest)
     values = middle.astype(np.float64).ravel()
     mean = np.bincount(ring, values, minlength=longest + 2)[: longest + 1] / count
     square = np.bincount(ring, values**2, minlength=longest + 2)[: longest + 1] / count
     scatter = np.sqrt(np.maximum(square - mean**2, 0))
-    quefrency = np.bincount(ring, distance.ravel(), minlength=longest + 2)[: longest + 1] / count
     return Profile(quefrency, mean, scatter, count)
+
+
+@lru_cache(maxsize=2)
+def _rings(
+    longest: int,
+) -> tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.float64]]:
+    """For each sample up to a quefrency its circle, the circles' samples and mean quefrencies."""
+    axis = np.arange(-longest, longest + 1)
+    distance = np.hypot(axis[:, None], axis[None, :])
+    ring = np.minimum(np.rint(distance), longest + 1).astype(np.intp).ravel()
+    count = np.bincount(ring, minlength=longest + 2)[: longest + 1]
+    quefrency = np.bincount(ring, distance.ravel(), minlength=longest + 2)[: longest + 1] / count
+    return ring, count, quefrency
 
 
 def polar_spectrum(
@@ -122,23 +131,27 @@ def polar_spectrum(
 
 def coarsened(data: PolarSpectrum, step: float) -> PolarSpectrum:
     """Merge neighbouring cells of a polar spectrum to a step of at least `step` cycles/px."""
-    merge = int(step / (data.frequency[1] - data.frequency[0]))
-    if merge < 2:
+    return merged(data, int(step / (data.frequency[1] - data.frequency[0])))
+
+
+def merged(data: PolarSpectrum, count: int) -> PolarSpectrum:
+    """Merge every `count` neighbouring cells along the frequency into one."""
+    if count < 2:
         return data
-    first = np.arange(0, len(data.frequency), merge)
-    count = np.add.reduceat(data.count, first, axis=1)
+    first = np.arange(0, len(data.frequency), count)
+    weight = np.add.reduceat(data.count, first, axis=1)
 
     def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.add.reduceat(data.count * values, first, axis=1) / np.maximum(count, 1)
+        return np.add.reduceat(data.count * values, first, axis=1) / np.maximum(weight, 1e-9)
 
-    weight = data.count.sum(axis=0)
-    total = np.maximum(np.add.reduceat(weight, first), 1)
-    frequency = np.add.reduceat(weight * data.frequency, first) / total
     # Cells without data (next to the origin) keep a distance of their own.
-    frequency = np.where(frequency > 0, frequency, data.frequency[first])
-    distance = np.broadcast_to(np.maximum(frequency, data.resolution), count.shape)
+    in_all = np.add.reduceat(data.count.sum(axis=0) * data.frequency, first) / np.maximum(
+        weight.sum(axis=0), 1e-9
+    )
+    frequency = np.where(in_all > 0, in_all, data.frequency[first])
+    distance = np.where(weight > 0, mean(data.distance), data.distance[:, first])
     return PolarSpectrum(
-        mean(data.log_power), count, frequency, distance, data.resolution, data.blocks
+        mean(data.log_power), weight, frequency, distance, data.resolution, data.blocks
     )
 
 

@@ -16,13 +16,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cepstro.families import disk_family, ring_family
 from cepstro.fft import good_size
-from cepstro.fit import ROUGHLY, Fit, disk_family, fit_band, fit_model, ring_family, smooth_fit
+from cepstro.fit import ROUGHLY, Fit, fit_band, fit_model
 from cepstro.iris import SECTORS as POLYGON_SECTORS
 from cepstro.iris import fit_polygon, polygon_family
 from cepstro.psf import Polygon
 from cepstro.race import FAR, NEAR
 from cepstro.radial import PolarSpectrum, polar_spectrum
+from cepstro.scan import kind_of, match
 from cepstro.spectrum import Spectrum
 
 _BLOCK_DIAMETERS = 24
@@ -38,7 +40,10 @@ _ERROR_POWERS = (0.91, -0.14, 0.15, 0.16)
 _ERROR_FACTOR = {"disk": 6.0, "polygon": 6.0, "ring": 13.0}
 _SOFT_GAIN = 0.6  # hard disks on real photos reach 0.51: a scene's own fall looks like softness
 _SOFTEST = 1 / 8  # of the diameter; more would be a Gaussian
-_SHOWS = 0.1  # evidence from which on a part of the photo has a say
+_SHOWS = 0.3  # correlation of the ripples from which on a part of the photo has a say
+# Correlation of a disk's ripples less that of the best ring's: disks reach 0.20 to 0.63, rings of
+# holes from 0.3 -0.74 to -0.34 (126 photos).
+_PLAINLY_A_DISK = 0.15
 _HOLES = (0.3, 0.45, 0.6, 0.75, 0.9)
 
 
@@ -68,12 +73,11 @@ def by_quarter(views: Sequence[Callable[[int], Spectrum]], fit: Fit, *, longest:
     found = []
     for spectrum_of in views:
         spectrum = spectrum_of(block_side(diameter, longest))
-        data = polar_spectrum(spectrum, step=1 / (_BLOCK_DIAMETERS * diameter))
-        band = fit_band(data, diameter, rings=NEAR)
-        part = fit_model(data, family, [start], band, settled=ROUGHLY)
-        smooth = smooth_fit(data, diameter, band)
-        if np.log(smooth.cost / part.cost) > _SHOWS:
-            found.append(part)
+        data = polar_spectrum(spectrum, step=2 / (_BLOCK_DIAMETERS * diameter))
+        hole = start[1] if fit.family == "ring" else 0.0
+        if match(data, diameter)[kind_of(hole)] > _SHOWS:
+            band = fit_band(data, diameter, rings=NEAR)
+            found.append(fit_model(data, family, [start], band, settled=ROUGHLY))
     return found
 
 
@@ -106,11 +110,11 @@ def refine(spectrum_of: Callable[[int], Spectrum], found: Fit, *, longest: int) 
     if width < _SMALLEST_POLYGON:
         return Refined(_softened(data, disk), data)
     fine = polar_spectrum(spectrum, step=step, sectors=POLYGON_SECTORS)
-    band = fit_band(fine, width, rings=FAR)
-    round_one = fit_model(fine, disk_family(), [(width,)], band)
-    polygon = fit_polygon(fine, round_one)
-    if np.log(round_one.cost / polygon.cost) > _POLYGON_GAIN:
-        return Refined(_softened(fine, polygon), fine)
+    polygon = fit_polygon(fine, width)
+    if polygon is not None:
+        round_one = fit_model(fine, disk_family(), [(width,)], polygon.band)
+        if np.log(round_one.cost / polygon.cost) > _POLYGON_GAIN:
+            return Refined(_softened(fine, polygon), fine)
     return Refined(_softened(data, disk), data)
 
 
@@ -145,11 +149,14 @@ def _softened(data: PolarSpectrum, hard: Fit) -> Fit:
     """Fit the same shape with a soft edge, kept where that explains its band clearly better."""
     width = float(hard.parameters[0])
     if isinstance(hard.psf, Polygon):
-        family = polygon_family(hard.psf.blades, soft=True)
+        family = polygon_family(hard.psf.blades, data.resolution * width, soft=True)
     else:
         family = (ring_family if hard.family == "ring" else disk_family)(soft=True)
     starts = [(*hard.parameters, 0.1), (*hard.parameters, (width / 30) ** 2)]
-    soft = fit_model(data, family, starts, hard.band)
+    soft = fit_model(data, family, starts, hard.band, settled=ROUGHLY)
+    if np.log(hard.cost / soft.cost) < 0.9 * _SOFT_GAIN:
+        return hard
+    soft = fit_model(data, family, [tuple(soft.parameters)], hard.band)
     gain = float(np.log(hard.cost / soft.cost))
     near = abs(soft.parameters[0] - width) < 0.02 * width
     if gain > _SOFT_GAIN and near and np.sqrt(soft.parameters[-1]) < _SOFTEST * width:
@@ -159,6 +166,9 @@ def _softened(data: PolarSpectrum, hard: Fit) -> Fit:
 
 def _fit_ring(data: PolarSpectrum, diameter: float, found: Fit) -> Fit | None:
     """Fit a ring, or None where a disk explains the first six rings about as well."""
+    matched = match(data, diameter)
+    if matched[0] - matched[1:].max() > _PLAINLY_A_DISK:
+        return None
     holes = {float(found.parameters[1])} if found.family == "ring" else set()
     starts = [(diameter, hole) for hole in sorted(holes | set(_HOLES))]
     band = fit_band(data, diameter, rings=FAR)

@@ -29,6 +29,7 @@ WIDE, INNER = (0.35, 4.7, 3), (0.7, 3.7, 4)  # band in units of 1 / diameter, si
 _HIGHEST = 0.7  # cycles/px
 _STEP = 0.025  # of the logarithm of the diameter: an eighth of a ring's width at the fifth ring
 _PER_RING = 24  # frequencies taken for each ring of the template
+_GRID = 0.0005  # step of the tabulated powers, frequency times diameter
 _FEWEST = 8  # different frequencies that a match needs
 
 
@@ -116,25 +117,28 @@ def match(
     return np.asarray(correlation.reshape(*np.shape(diameter), len(HOLES)), np.float64)
 
 
+def kind_of(hole: float) -> int:
+    """Find which of the templates a ring is nearest to: an index of `HOLES`."""
+    return 0 if hole == 0 else 1 + int(np.argmin(np.abs(np.array(HOLES[1:]) - hole)))
+
+
 def _templates(
     rho: NDArray[np.float64], resolution: float, diameter: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """ln(|H|**2 + f) of each hole, smeared as the Hann window smears: (k, holes, frequencies)."""
-    grid, powers = _powers()
     around = diameter * np.abs(rho + resolution * np.array([-1.0, 0.0, 1.0])[:, None, None])
-    smeared = np.empty((rho.shape[0], len(powers), rho.shape[1]))
-    for kind, power in enumerate(powers):
-        below, middle, above = np.interp(around, grid, power)
-        smeared[:, kind] = (below + 4 * middle + above) / 6
-    return np.log(smeared + _FLOOR)
+    powers = _powers()
+    nearest = np.minimum((around / _GRID + 0.5).astype(np.intp), powers.shape[1] - 1)
+    below, middle, above = (powers[:, index].transpose(1, 0, 2) for index in nearest)
+    return np.asarray(np.log((below + 4 * middle + above) / 6 + _FLOOR), np.float64)
 
 
 @lru_cache(maxsize=1)
-def _powers() -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
+def _powers() -> NDArray[np.float64]:
     """Power of the transfer functions of diameter 1 at frequencies up to 8, each hole's."""
-    grid = np.arange(0, 8, 0.002)
+    grid = np.arange(0, 8, _GRID)
     psfs = [Disk(1.0) if hole == 0 else Ring(1.0, hole=hole) for hole in HOLES]
-    return grid, [psf.radial(grid) ** 2 for psf in psfs]
+    return np.stack([psf.radial(grid) ** 2 for psf in psfs])
 
 
 def _peaks(strength: NDArray[np.float64]) -> list[int]:

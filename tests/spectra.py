@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from cepstro.families import smeared_power
 from cepstro.fft import irfft2, rfft2
-from cepstro.fit import smeared_power
 from cepstro.radial import PolarSpectrum, polar_spectrum
 from cepstro.spectrum import Spectrum, cut, power_spectrum
 
@@ -38,7 +38,7 @@ def model_polar(
     log_rho = np.log(rho / 0.1)
     turn = np.linspace(0, 2 * np.pi, sectors, endpoint=False)[:, None]
     trend = 2 + np.cos(turn) + (slope + 0.3 * np.sin(turn)) * log_rho - 0.1 * log_rho**2
-    power = smeared_power(psf, cells, np.arange(len(rho)))
+    power = smeared_power(psf, cells)
     clean = np.log(np.exp(trend) * (power + floor) + np.exp(2) * noise * (rho / 0.1) ** tilt)
     error = np.random.default_rng(seed).standard_normal(clean.shape)
     noisy = clean + scatter * error / np.sqrt(np.maximum(cells.count, 1))

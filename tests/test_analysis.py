@@ -458,12 +458,3 @@ def test_blur_that_differs_over_the_photo_is_told():
     found = cepstro.analyze(np.hstack([part[:480, :240] for part in parts]))
     assert any("from about 9.0 to 11.0 px" in sentence for sentence in found.warnings)
     assert cepstro.analyze(record(blur_valid(whole, Disk(10)))).warnings == ()
-
-
-def test_large_photo_is_read_where_it_shows_something():
-    side = room.LARGEST_BLOCK
-    plane = np.zeros((3 * side, 3 * side), np.uint8)
-    plane[-side:, -side:] = np.random.default_rng(0).integers(0, 256, (side, side))
-    blocks = list(room.View(plane, "srgb").blocks(side))
-    assert len(blocks) == 4  # of 25 that overlap by half
-    assert sum(block.any() for block in blocks) == 4  # all that reach into the corner

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from spectra import power_law_scene, spectrum_of
 
+from cepstro.families import disk_family
 from cepstro.fft import irfft2, rfft2
-from cepstro.fit import Fit, disk_family, fit_band, fit_model
+from cepstro.fit import Fit, fit_band, fit_model
 from cepstro.nsr import wiener_constant
 from cepstro.psf import Disk
 from cepstro.radial import PolarSpectrum, polar_spectrum

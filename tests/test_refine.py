@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from spectra import spectrum_of, white_scene
 
+from cepstro.families import disk_family, ring_family
 from cepstro.fft import good_size
-from cepstro.fit import Fit, disk_family, fit_band, fit_model, ring_family
+from cepstro.fit import Fit, fit_band, fit_model
 from cepstro.psf import Disk, Polygon, Ring
 from cepstro.radial import polar_spectrum
 from cepstro.refine import block_side, calibrated_error, fit_disk, fit_disk_of, refine

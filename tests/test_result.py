@@ -8,7 +8,8 @@ import pytest
 from scipy.special import jn_zeros
 from spectra import empty_polar, model_polar
 
-from cepstro.fit import disk_family, fit_band, fit_model
+from cepstro.families import disk_family
+from cepstro.fit import fit_band, fit_model
 from cepstro.psf import Disk, Gaussian, Motion, Polygon, Ring, parse_psf
 from cepstro.radial import PolarSpectrum, Profile
 from cepstro.result import Analysis, ChannelBlur, RadialSpectrum, radial_spectrum, zeros_of
