@@ -4,6 +4,9 @@ Wrong *arguments* raise ``ValueError`` or ``TypeError``; these classes are for t
 files, photos and what they show. Every message says in one sentence what was wrong and what to do.
 """
 
+from importlib import import_module
+from typing import Any
+
 
 class CepstroError(Exception):
     """Base of all errors raised by cepstro itself."""
@@ -31,3 +34,17 @@ class NoDefocusError(CepstroError):
     """A photo was analysed and shows no blur that could be undone or copied."""
 
     exit_code = 3
+
+
+def extra(module: str, what: str, name: str) -> Any:
+    """Import a module that comes with an extra; `what` takes it, the extra is called `name`.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(f"{what}: pip install 'cepstro[{name}]'") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from typer.testing import CliRunner
 
 import cepstro
 from cepstro.cli import app
-from cepstro.errors import MissingExtraError
+from cepstro.errors import MissingExtraError, WriteError
 from cepstro.many import Batch, crew, places
 from cepstro.many.task import Settings
 
@@ -241,6 +242,42 @@ def test_command_refuses_odd_shards():
     for text in ("0/3", "4/3", "a"):
         done = CliRunner().invoke(app, ["batch", "analyze", ".", "--out", "x", "--shard", text])
         assert done.exit_code != 0
+
+
+def test_second_run_at_the_same_time_is_refused_and_shards_are_not(photos, tmp_path):
+    refused: list[str] = []
+
+    def meanwhile(done: Batch, row: dict) -> None:
+        if not refused:
+            with pytest.raises(WriteError, match="another run is writing") as caught:
+                cepstro.batch("analyze", [photos], tmp_path, jobs=1)
+            refused.append(str(caught.value))
+            cepstro.batch("analyze", [photos], tmp_path, jobs=1, shard=(1, 4))
+
+    done = cepstro.batch("analyze", [photos], tmp_path, jobs=1, progress=meanwhile)
+    assert refused
+    assert str(tmp_path) in refused[0]
+    assert done.done == 4
+    assert cepstro.batch("analyze", [photos], tmp_path, jobs=1).kept == 3
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="for glibc's allocator")
+def test_memory_that_arrays_leave_is_kept_for_the_next():
+    """As in a Dask worker, whose nanny has the C library give back all above 64 kB."""
+    code = (
+        "import resource, numpy as np\n"
+        "from cepstro.many.memory import keep\n"
+        "keep()\n"
+        "for turn in range(20):\n"
+        "    if turn == 1: start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "    [np.ones(2 << 20, np.float32) for _ in range(3)]\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - start)\n"
+    )
+    surroundings = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "65536"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=surroundings, capture_output=True, check=True, text=True
+    )
+    assert int(done.stdout) < 2000
 
 
 def start(photos: Path, out: Path, *options: str) -> subprocess.Popen:

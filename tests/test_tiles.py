@@ -197,6 +197,24 @@ def test_killed_work_is_finished_by_the_next_run(tmp_path):
     assert steps(tifffile.imread(out), cepstro.blur(tifffile.imread(path), cepstro.Disk(5)), 16) < 1
 
 
+def test_second_run_at_the_same_time_is_refused(tmp_path):
+    path, out = tmp_path / "in.tif", tmp_path / "out.tif"
+    tifffile.imwrite(path, scene(500, 300))
+    seen: list[float] = []
+
+    def meanwhile(part: float) -> None:
+        seen.append(part)
+        for diameter in (5, 6):
+            if part < 1:
+                with pytest.raises(WriteError, match=r"another run is writing .*out\.tif"):
+                    tiles.blur_file(path, out, cepstro.Disk(diameter))
+
+    tiles.blur_file(path, out, cepstro.Disk(5), progress=meanwhile)
+    assert len(seen) > 2
+    assert steps(tifffile.imread(out), cepstro.blur(tifffile.imread(path), cepstro.Disk(5)), 16) < 1
+    assert {one.name for one in tmp_path.iterdir()} == {"in.tif", "out.tif"}
+
+
 def test_what_is_not_worked_on_is_refused_in_one_sentence(tmp_path):
     ok, odd = tmp_path / "ok.tif", tmp_path / "odd.tif"
     tifffile.imwrite(ok, scene(90, 60))

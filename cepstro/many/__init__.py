@@ -131,7 +131,7 @@ def batch(
     MissingExtraError
         If an extra is not installed.
     WriteError
-        If the folder cannot be written to.
+        If the folder cannot be written to, or another run (of the same shard) is writing there.
 
     Notes
     -----
@@ -185,6 +185,6 @@ def batch(
                     progress(done, row)
         finally:
             answers.close()
-    table = [rows[i] for i in range(len(items))]
-    done.tables = ledger.write_tables(folder, table, shard, parquet=parquet)
+        table = [rows[i] for i in range(len(items))]
+        done.tables = ledger.write_tables(folder, table, shard, parquet=parquet)
     return done

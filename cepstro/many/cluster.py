@@ -1,17 +1,18 @@
 """Work shared out to a Dask cluster, the extra ``cluster``: the same function on other machines.
 
 Workers read the photos and write the pictures by the same paths, or are sent the photos and send
-the pictures back (`sent`). As many photos are under way as
-the cluster has threads, and as many again wait. A worker that is lost loses nothing: Dask has its
+the pictures back (`sent`). As many photos are under way as the cluster has threads, and as many
+again wait. A worker that is lost loses nothing: Dask has its
 photos done again elsewhere, and files are put in place whole, so that twice does no harm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-from cepstro.errors import MissingExtraError
+from cepstro.errors import extra
+from cepstro.many import memory
 from cepstro.many.crew import DIED, Answer, Question
 from cepstro.many.sent import perform_sent, place, question
 from cepstro.many.task import Settings, failure, perform
@@ -53,9 +54,9 @@ def remotely(
             if send:
                 asked = question(*questions[index])
                 with dask.config.set({_LARGE: "1TB"}):  # photos are large, and few are on the way
-                    future = client.submit(perform_sent, settings, asked, pure=False)
+                    future = client.submit(_at_worker, perform_sent, settings, asked, pure=False)
             else:
-                future = client.submit(perform, settings, *questions[index], pure=False)
+                future = client.submit(_at_worker, perform, settings, *questions[index], pure=False)
             places[future.key] = index
             running.add(future)
 
@@ -77,11 +78,11 @@ def remotely(
         client.cancel(running.futures)
 
 
+def _at_worker(work: Callable[..., Any], *asked: Any) -> Any:
+    """Work in a process that Dask has started."""
+    memory.keep()
+    return work(*asked)
+
+
 def _library() -> Any:
-    try:
-        import distributed
-    except ImportError as error:
-        raise MissingExtraError(
-            "working on a cluster takes Dask: pip install 'cepstro[cluster]'"
-        ) from error
-    return distributed
+    return extra("distributed", "working on a cluster takes Dask", "cluster")

@@ -20,6 +20,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import SpawnContext, SpawnProcess
 
 from cepstro.fft import threads
+from cepstro.many import memory
 from cepstro.many.places import Item
 from cepstro.many.task import Record, Settings, failure, perform
 
@@ -73,15 +74,8 @@ def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-# BLAS keeps to one thread: more change the last digits of its sums. The C library keeps the memory
-# of arrays that are gone: giving it back and asking again is 3000 page faults a photo of 1 MP.
-_SURROUNDINGS = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
-}
+# BLAS keeps to one thread: more change the last digits of its sums.
+_SURROUNDINGS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 class _Process(SpawnProcess):
@@ -106,6 +100,7 @@ class _Context(SpawnContext):
 def _prepare(share: int) -> None:
     """Keep to a share of the cores; end at Ctrl-C, and when the parent is gone (kill -9)."""
     os.environ["CEPSTRO_THREADS"] = str(share)
+    memory.keep()
     signal.signal(signal.SIGINT, lambda *_: os._exit(1))
     parent = multiprocessing.parent_process()
     if parent is None:

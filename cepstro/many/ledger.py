@@ -13,10 +13,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cepstro.errors import MissingExtraError, WriteError
+from cepstro.errors import WriteError, extra
 from cepstro.many.task import Record, Settings
 from cepstro.photo import safe_name
-from cepstro.photo.saving import save
+from cepstro.photo.saving import hold, save
 
 FOLDER = ".cepstro"
 COLUMNS = (
@@ -43,7 +43,10 @@ def known(out: Path, settings: Settings) -> dict[str, str]:
 
 
 class Journal:
-    """The notes of one run (one shard), open for appending; used as a context manager."""
+    """The notes of one run (one shard), open for appending; used as a context manager.
+
+    While they are open nobody else can have them: two runs would work on the same photos.
+    """
 
     def __init__(self, out: Path, settings: Settings, shard: tuple[int, int]) -> None:
         self._digest = settings.digest()
@@ -53,6 +56,11 @@ class Journal:
             self._file = path.open("ab")
         except OSError as error:
             raise WriteError(f"{safe_name(path)} cannot be written: {error.strerror}") from error
+        try:
+            hold(self._file.fileno(), out)
+        except WriteError:
+            self._file.close()
+            raise
         if self._file.tell() > 0:
             self._file.write(b"\n")  # ends a line that a crash may have torn
 
@@ -82,12 +90,8 @@ def arrow() -> Any:
     MissingExtraError
         If it is not installed.
     """
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingExtraError("Parquet takes an extra: pip install 'cepstro[parquet]'") from error
-    return pyarrow
+    extra("pyarrow.parquet", "Parquet takes an extra", "parquet")
+    return extra("pyarrow", "Parquet takes an extra", "parquet")
 
 
 def write_tables(

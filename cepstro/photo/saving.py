@@ -139,6 +139,31 @@ def placing(out: Path) -> Iterator[BinaryIO]:
             hidden.unlink(missing_ok=True)
 
 
+def hold(fd: int, out: str | os.PathLike[str]) -> None:
+    """Hold an open file or folder for this work alone, until it is closed, by whatever end.
+
+    The system lets go of it when a process is killed, so that no lock is ever left behind. Where
+    there are no such locks (Windows, some network disks) nothing is held.
+
+    Raises
+    ------
+    WriteError
+        If other work holds it; `out` is what both would write.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise WriteError(
+            f"another run is writing {safe_name(out)}; let it end, or name another place"
+        ) from None
+    except OSError:
+        return
+
+
 def _nameless(folder: Path) -> int | None:
     """Return a file without a name, which is gone if we are killed; None where that is unknown."""
     if not hasattr(os, "O_TMPFILE") or not Path("/proc/self/fd").is_dir():

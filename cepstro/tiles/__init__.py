@@ -177,22 +177,22 @@ def _each_sheet(
         form = source.sheets[0].form
         light = form.light if light is None else light
         tops = list(range(0, form.size[0], _CORE))
-        result = begin(source, target, [__version__, settings, repr(light), _CORE])
         parts = len(source.sheets) * len(tops)
-        for index, sheet in enumerate(source.sheets):
-            missing = [top for top in tops if not result.has(index, top)]
-            if not missing:
-                continue
-            work, halo = plan(sheet, form, light)
-            for top in missing:
-                done = index * len(tops) + tops.index(top)
+        with begin(source, target, [__version__, settings, repr(light), _CORE]) as result:
+            for index, sheet in enumerate(source.sheets):
+                missing = [top for top in tops if not result.has(index, top)]
+                if not missing:
+                    continue
+                work, halo = plan(sheet, form, light)
+                for top in missing:
+                    done = index * len(tops) + tops.index(top)
 
-                def in_row(part: float, done: int = done) -> None:
-                    tell((done + part) / parts)
+                    def in_row(part: float, done: int = done) -> None:
+                        tell((done + part) / parts)
 
-                band = _band(sheet, form, work, halo, top, in_row)
-                result.keep(index, top, band)
-        result.finish(tops)
+                    band = _band(sheet, form, work, halo, top, in_row)
+                    result.keep(index, top, band)
+            result.finish(tops)
         tell(1.0)
 
 

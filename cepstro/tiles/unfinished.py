@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from cepstro.errors import WriteError
 from cepstro.fft import threads
 from cepstro.photo import check_output, safe_name
-from cepstro.photo.saving import placing, save
+from cepstro.photo.saving import hold, placing, save
 from cepstro.tiles.source import Form, Source, is_zarr
 from cepstro.tiles.zarrs import create, library
 
@@ -49,13 +49,14 @@ class Unfinished(Protocol):
         ...
 
 
-def begin(source: Source, target: Path, settings: list[Any]) -> Unfinished:
-    """Start, or go on with, a result of `settings` from an open source.
+@contextlib.contextmanager
+def begin(source: Source, target: Path, settings: list[Any]) -> Iterator[Unfinished]:
+    """Start, or go on with, a result of `settings` from an open source; nobody else can meanwhile.
 
     Raises
     ------
     WriteError
-        If `target` is no place for it.
+        If `target` is no place for it, or other work is writing it.
     """
     if not is_zarr(target) and target.suffix.lower() not in (".tif", ".tiff"):
         raise WriteError(
@@ -67,14 +68,44 @@ def begin(source: Source, target: Path, settings: list[Any]) -> Unfinished:
     folder = target.parent / f".{target.name}.cepstro"
     digest = hashlib.sha256(json.dumps([settings, _stamp(source.path)]).encode()).hexdigest()
     note = folder / _SETTINGS
+    with _held(folder, target):
+        try:
+            if not (note.is_file() and note.read_text() == digest):
+                _empty(folder)
+                save(note, digest.encode())
+        except OSError as error:
+            raise _cannot_be_made(folder, error) from error
+        yield (_Zarr if is_zarr(target) else _Tiff)(source, target, folder)
+
+
+@contextlib.contextmanager
+def _held(folder: Path, target: Path) -> Iterator[None]:
+    """Make the folder and hold it for this work alone."""
     try:
-        if not (note.is_file() and note.read_text() == digest):
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            save(note, digest.encode())
+        folder.mkdir(exist_ok=True)
+        folds = hasattr(os, "O_DIRECTORY")  # Windows opens no folders
+        fd = os.open(folder, os.O_RDONLY) if folds else None
     except OSError as error:
-        raise WriteError(f"{safe_name(folder)} cannot be made: {error.strerror}") from error
-    return (_Zarr if is_zarr(target) else _Tiff)(source, target, folder)
+        raise _cannot_be_made(folder, error) from error
+    try:
+        if fd is not None:
+            hold(fd, target)
+        yield
+    finally:
+        if fd is not None:
+            os.close(fd)
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _cannot_be_made(folder: Path, error: OSError) -> WriteError:
+    return WriteError(f"{safe_name(folder)} cannot be made: {error.strerror}")
 
 
 def _stamp(path: Path) -> list[Any]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.errors import MissingExtraError, ReadError
+from cepstro.errors import ReadError, extra
 from cepstro.photo import safe_name
 from cepstro.photo.saving import first_line
 from cepstro.tiles.source import DTYPES, Form, Sheet
@@ -30,11 +30,7 @@ def library() -> Any:
     MissingExtraError
         If it is not installed.
     """
-    try:
-        import zarr
-    except ImportError as error:
-        raise MissingExtraError("Zarr takes an extra: pip install 'cepstro[big]'") from error
-    return zarr
+    return extra("zarr", "Zarr takes an extra", "big")
 
 
 class ZarrSource(AbstractContextManager["ZarrSource"]):
