@@ -152,6 +152,22 @@ def content(path: Path) -> dict[str, bytes]:
     return {str(p.relative_to(path)): p.read_bytes() for p in path.rglob("*") if p.is_file()}
 
 
+def test_picture_of_one_row_of_blocks_is_written_at_once(tmp_path):
+    path, out = tmp_path / "in.tif", tmp_path / "out.tif"
+    tifffile.imwrite(path, scene(100, 500), tile=(64, 64), resolution=(300, 300))
+    beside: set[str] = set()
+
+    def look(part: float) -> None:
+        beside.update(one.name for one in tmp_path.iterdir() if part < 1)
+
+    tiles.blur_file(path, out, cepstro.Disk(5), progress=look)
+    assert beside == {"in.tif"}
+    assert steps(tifffile.imread(out), cepstro.blur(tifffile.imread(path), cepstro.Disk(5)), 16) < 1
+    with tifffile.TiffFile(out) as made:
+        assert made.pages[0].tags["XResolution"].value == (300, 1)
+        assert made.pages[0].is_tiled
+
+
 def test_other_settings_or_another_input_start_anew(tmp_path):
     path, out = tmp_path / "in.tif", tmp_path / "out.tif"
     tifffile.imwrite(path, scene(500, 300))

@@ -124,7 +124,7 @@ def _lazily(
 ) -> Any:
     """Dask array of the result."""
     plan = windows.measure(
-        chunks.blocks(image, windows.samples(image.shape[:2], psfs[0], method)),
+        chunks.blocks(image, windows.samples(image.shape[:2], psfs[0], method, nsr)),
         psfs,
         method=method,
         nsr=nsr,

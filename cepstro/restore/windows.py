@@ -40,14 +40,17 @@ from cepstro.restore.colour import (
 
 _TAIL = 1e-3  # of an edge's height: what may reach a pixel from beyond the halo
 _LONGEST_HALO = 1024  # px
+_MEAN_SIDE, _MEAN_BLOCKS = 64, 96  # px; of blocks that tell the mean only
 _KEPT = 4  # filters: those of windows in the middle, at two sides and in the corners
 
 Blocks = NDArray[Any]  # N x n x n (x C), as encoded
 Sample = tuple[int, list[tuple[int, int]]]  # side and top left corners of blocks
 
 
-def samples(shape: tuple[int, int], psf: PSF, method: str | None) -> list[Sample]:
-    """Blocks of a picture of `shape` that `measure` looks at.
+def samples(
+    shape: tuple[int, int], psf: PSF, method: str | None, nsr: float | str | None = None
+) -> list[Sample]:
+    """Blocks of a picture of `shape` that `measure` looks at; small ones if only for the mean.
 
     Raises
     ------
@@ -59,6 +62,9 @@ def samples(shape: tuple[int, int], psf: PSF, method: str | None) -> list[Sample
             'method "lucy" decides on the whole picture when to stop; a picture that is worked on '
             'in windows takes "wiener", "sparse", "best" or none'
         )
+    if method == "wiener" and isinstance(nsr, (int, float)):
+        side = min(_MEAN_SIDE, *shape)
+        return [(side, spread_corners(shape, side, _MEAN_BLOCKS))]
     found = [prior.places(shape, psf)]
     if method != "wiener":
         side = min(sparse.crop_side(psf), *shape)
@@ -84,23 +90,20 @@ class ByWiener:
         out = window.copy()
         planes, targets = (x[..., None] if x.ndim == 2 else x for x in (window, out))
         for c in range(len(self.psfs)):
-            plane = to_linear(planes[..., c], light=self.light)
-            targets[..., c] = from_linear(
-                self._restored(c, plane, border), window.dtype, light=self.light
-            )
+            plane = to_linear(planes[..., c], light=self.light, less=self.means[c])
+            sharp = self._restored(c, plane, border)
+            targets[..., c] = from_linear(sharp, window.dtype, light=self.light, plus=self.means[c])
         return out
 
     def _restored(self, c: int, plane: Plane, border: bool) -> Plane:
+        """Restore a plane whose mean is taken away."""
         psf, nsr = self.psfs[c], self.nsrs[c]
-        plane -= self.means[c]
         size = plane.shape[0], plane.shape[1]
         if border:
             frame = wiener.extend(plane, psf, nsr, error=self.error)
         else:
             frame = embed(plane, frame_shape(size, psf.halfwidth))
-        sharp = wiener.restore(frame, size, self._filter(psf, nsr, frame))
-        sharp += self.means[c]
-        return sharp
+        return wiener.restore(frame, size, self._filter(psf, nsr, frame))
 
     def _filter(self, psf: PSF, nsr: wiener.NSR, frame: Plane) -> NDArray[np.inexact]:
         shape = frame.shape[0], frame.shape[1]

@@ -114,7 +114,7 @@ def deblur_file(
 
     def plan(sheet: Sheet, form: Form, light: Light) -> tuple[Work, int]:
         made = windows.measure(
-            _blocks(sheet, form, windows.samples(form.size, psf, method)),
+            _blocks(sheet, form, windows.samples(form.size, psf, method, nsr)),
             [psf] * form.colours,
             method=method,
             nsr=nsr,
@@ -178,7 +178,8 @@ def _each_sheet(
         light = form.light if light is None else light
         tops = list(range(0, form.size[0], _CORE))
         parts = len(source.sheets) * len(tops)
-        with begin(source, target, [__version__, settings, repr(light), _CORE]) as result:
+        stamp = [__version__, settings, repr(light), _CORE]
+        with begin(source, target, stamp, parts) as result:
             for index, sheet in enumerate(source.sheets):
                 missing = [top for top in tops if not result.has(index, top)]
                 if not missing:
