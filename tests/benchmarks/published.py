@@ -1,7 +1,8 @@
 """The row "1/f^2, iterated border" of the design notes, implemented apart from the package's fit.
 
 A Wiener filter whose scene falls as A / f^2, with A fitted to the photo, the noise's sigma given,
-and the unseen surroundings renewed six times by the estimate, blurred again.
+and the unseen surroundings renewed six times by the estimate, blurred again. With A from the mean
+power, the row lay 7 to 15 dB below the blurred photo in 8 of 60 cases, all on `lomiri_seeding`.
 """
 
 from __future__ import annotations
