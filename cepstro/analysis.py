@@ -45,6 +45,7 @@ _SMALLEST_PHOTO = 32  # px
 _DARKEST = 1e-12  # power of a flat picture
 _CONVINCING = 0.5  # chance from which on a ring is called defocus
 _DOUBTFUL = 0.1  # chance from which on the parts of the photo are asked
+_FILLED = 2e-3  # relative floor of zeros that other depths have filled
 _SURE = 0.9  # chance of a part that is believed
 _DEEPEST = 1.4  # ratio of the diameters of parts that are depths of one blurred photo
 _STRIPES = 2.3  # strength from which on stripes are called motion
@@ -135,7 +136,7 @@ def analyze(
         small = _look_at(reduced(view), smallest=LARGEST_BLOCK / 32)
         look = small if small.best > look.best else look
     parts: list[Look] = []
-    if _DOUBTFUL < look.best < _CONVINCING:
+    if _DOUBTFUL < look.best < _CONVINCING and look.trials[0].fit.floor > _FILLED:
         parts = _sure_parts(look)
         look = max(parts, key=lambda part: part.best, default=look)
     motion = None

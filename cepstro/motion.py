@@ -27,11 +27,12 @@ from cepstro.spectrum import Spectrum
 _SHORTEST = 3.5  # px
 _SPOTS = 8  # candidates from each cepstrum
 _RINGS = 4.6  # zeros along the motion that take part
-_SOME_BINS, _FEW_BINS = 30_000, 10_000  # are enough to compare candidates, and short ones
+_SOME_BINS, _FEW_BINS = 30_000, 4_000  # are enough to compare candidates, and short ones
 _SHORT = (4.5, 5.5, 6.5, 8.0, 9.5, 11.0, 13.0)  # px; spots so near the origin hide in the scene's
+_FEW_SHORT = 5  # of them are compared with the spots
 _SHORT_TURN = 10.0  # degrees between the directions tried for them
 _NEAR = (0.8, 1.25)  # how far a fit may go from its candidate, in lengths
-_LEAST_RIPPLES = 0.55  # of a spot that is fitted: motions that were found reach 0.7
+_LEAST_RIPPLES = 0.6  # of a spot that is fitted: motions that were found reach 0.7
 _STRAIGHT = 2 * ROUGHLY  # where fits end that compare angles: their noise stays straight
 _ACROSS = 0.35  # cycles/px, the widest v that takes part
 
@@ -174,7 +175,7 @@ def _spots(cepstrum: NDArray[np.float32], longest: float) -> list[tuple[float, f
 
 
 def _short(bins: _Bins, longest: float) -> list[tuple[float, float]]:
-    """Lengths and angles of the three short motions whose ripples match best."""
+    """Lengths and angles of the short motions whose ripples match best."""
     trials = [
         (length, angle)
         for length in _SHORT
@@ -182,7 +183,7 @@ def _short(bins: _Bins, longest: float) -> list[tuple[float, float]]:
         for angle in np.arange(-90.0, 90.0, _SHORT_TURN)
     ]
     strength = np.array([_ripples(bins, length, angle) for length, angle in trials])
-    return [trials[index] for index in np.argsort(-strength, kind="stable")[:3]]
+    return [trials[index] for index in np.argsort(-strength, kind="stable")[:_FEW_SHORT]]
 
 
 def _bins(spectrum: Spectrum, *, most: int | None = None) -> _Bins:

@@ -3,7 +3,7 @@
 Blur leaves the corner of the spectrum (both frequencies above 0.35 cycles/px) to the noise: for
 white noise of standard deviation sigma, the mean power there, divided by the window's own, is
 sigma^2. The plane is read in windowed blocks spread over it, so that a 50 MP photo costs what a
-2 MP one does.
+1 MP one does.
 """
 
 from __future__ import annotations

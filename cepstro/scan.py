@@ -94,7 +94,8 @@ def match(
     # No cell counts twice where the spectrum is coarser than that.
     inside = (rho > 3 * data.resolution) & (rho < _HIGHEST) & (np.diff(cell, prepend=-1) > 0)
     weight = data.count[:, cell].transpose(1, 0, 2) * inside[:, None, :]
-    weighted = weight * data.log_power[:, cell].transpose(1, 0, 2)
+    level = data.log_power[:, cell].transpose(1, 0, 2)
+    weighted = weight * level
     template = _templates(rho, data.resolution, width[:, None])  # (k, holes, frequencies)
     log_rho = np.log(nominal)
     log_rho = (log_rho - log_rho.mean()) / log_rho.std()
@@ -110,7 +111,7 @@ def match(
     both -= np.einsum("kshp,ksp->kh", from_template, trend)
     own = np.einsum("kn,khn->kh", weight.sum(axis=1), template**2)
     own -= np.einsum("kshp,ksph->kh", from_template, trends)
-    all_of = np.einsum("ksn,ksn->k", weighted, data.log_power[:, cell].transpose(1, 0, 2))
+    all_of = np.einsum("ksn,ksn->k", weighted, level)
     all_of -= np.einsum("ksp,ksp->k", from_data, trend)
     correlation = both / np.sqrt(np.maximum(own * all_of[:, None], 1e-12))
     correlation[np.count_nonzero(inside, axis=1) < _FEWEST] = 0

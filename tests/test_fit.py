@@ -56,6 +56,25 @@ def test_fit_finds_its_way_from_a_start_some_percent_off(fault):
     assert fit.errors[0] < 0.1
 
 
+@pytest.mark.parametrize("tilt", [-5.0, 5.0])
+def test_parameter_at_its_bound_does_not_keep_the_others_from_theirs(tilt):
+    # Noise that falls or rises by more than the fit allows.
+    data = model_polar(Disk(17), 512, noise=0.02, tilt=tilt, scatter=0.3)
+    band = fit_band(data, 17)
+    fit = fit_model(data, disk_family(), [(17.3,)], band)
+    again = fit_model(data, disk_family(), [tuple(fit.parameters), (16.9,), (17.1,)], band)
+    assert fit.cost < 1.01 * again.cost
+    assert fit.parameters[0] == pytest.approx(again.parameters[0], abs=0.2 * fit.errors[0])
+
+
+def test_fit_without_rings_finds_every_gaussian():
+    for sigma in (0.6, 1.2, 2.5, 4.0):
+        data = model_polar(Gaussian(sigma), 512, scatter=0.3)
+        band = fit_band(data, 14)
+        true = fit_model(data, gaussian_family(), [(sigma**2,)], band)
+        assert smooth_fit(data, 14, band).cost < 1.02 * true.cost
+
+
 def test_best_of_several_starts_is_taken():
     data = model_polar(Ring(21, hole=0.75), 512, scatter=ONE_FREQUENCY)
     band = fit_band(data, 21)

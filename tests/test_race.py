@@ -88,6 +88,23 @@ def test_white_noise_convinces_nobody():
         assert chance(trial) < 0.1
 
 
+def test_what_shows_neither_ripples_nor_a_dark_ring_does_not_run():
+    noise = np.random.default_rng(11).standard_normal((768, 768)).astype(np.float32)
+    spectrum = spectrum_of(noise, 256)
+    data, profile = polar_spectrum(spectrum), radial_profile(power_cepstrum(spectrum))
+    found, untried = trials(data, profile, largest=64)
+    assert len(found) + len(untried) < len(candidates(data, profile, largest=64))
+
+
+def test_near_a_diameter_only_other_depths_of_it_run():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cepstro.race._SURE", 1.0)  # all candidates run
+        here, _ = trials(*looks(Disk(12.7)), largest=64, near=11.0)
+        elsewhere, _ = trials(*looks(Disk(12.7)), largest=64, near=30.0)
+    assert any(one.diameter == pytest.approx(12.7, abs=0.05) for one in here)
+    assert not any(one.diameter == pytest.approx(12.7, rel=0.1) for one in elsewhere)
+
+
 def test_spectrum_too_small_for_any_fit_gives_no_trial():
     data = model_polar(Disk(4), 16)
     profile = radial_profile(np.zeros((16, 16), np.float32))
