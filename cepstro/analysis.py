@@ -30,7 +30,7 @@ from cepstro.noise import noise_sigma
 from cepstro.nsr import wiener_constant
 from cepstro.photo import Photo, check_finite, unpack
 from cepstro.psf import Gaussian, Motion, scaled
-from cepstro.race import Trial, chance, trials
+from cepstro.race import DEEPEST, Trial, chance, trials
 from cepstro.radial import PolarSpectrum, Profile, polar_spectrum, radial_profile
 from cepstro.refine import by_quarter, calibrated_error, fit_disk_of, refine
 from cepstro.result import Analysis, ChannelBlur, RadialSpectrum, Verdict, radial_spectrum
@@ -47,7 +47,6 @@ _CONVINCING = 0.5  # chance from which on a ring is called defocus
 _DOUBTFUL = 0.1  # chance from which on the parts of the photo are asked
 _FILLED = 2e-3  # relative floor of zeros that other depths have filled
 _SURE = 0.9  # chance of a part that is believed
-_DEEPEST = 1.4  # ratio of the diameters of parts that are depths of one blurred photo
 _STRIPES = 2.3  # strength from which on stripes are called motion
 _MOTION_BLOCK = 512  # px
 _QUARTER_DIAMETERS = 12  # side of a quarter of the photo that can be measured, in diameters
@@ -220,7 +219,7 @@ def _sure_parts(look: Look) -> list[Look]:
             if part.best > _SURE:
                 parts.append(part)
     sizes = [part.trials[0].diameter for part in parts]
-    return parts if len(parts) > 1 and max(sizes) < _DEEPEST * min(sizes) else []
+    return parts if len(parts) > 1 and max(sizes) < DEEPEST * min(sizes) else []
 
 
 def _motion(view: View, spectrum: Spectrum) -> MotionFit | None:

@@ -33,7 +33,7 @@ _LEAST_EVIDENCE = 0.03
 _MOST = 4  # candidates fitted: the true one was among them in 99.6 % of 600 photos
 # Candidates that show less were never right: 254 of 1931 on 266 photos.
 _NO_RIPPLES, _NOT_DARK = 0.25, 4.0
-_DEEPEST = 1.4  # ratio of the diameters of parts that are depths of one blurred photo
+DEEPEST = 1.4  # ratio of the diameters of parts that are depths of one blurred photo
 _DARK = 5.0  # depth of a dark ring, in standard errors, that nobody could overlook
 _SURE = 0.95  # chance at which no further candidate is fitted: of 1600 photos none was decided else
 _SAME = 0.03  # candidates closer than this (relative) are one
@@ -135,7 +135,7 @@ def trials(
     depth = ring_depth(profile)
     chosen = candidates(data, profile, largest=largest)
     if near is not None:
-        chosen = [one for one in chosen if abs(np.log(one.diameter / near)) < np.log(_DEEPEST)]
+        chosen = [one for one in chosen if abs(np.log(one.diameter / near)) < np.log(DEEPEST)]
     chosen = _promising(data, depth, chosen)
     # A plain dark ring runs in any case: several depths leave no ripples to match.
     dark = [one for one in chosen[_MOST:] if _depth_at(depth, one.diameter) > _DARK]

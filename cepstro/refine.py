@@ -31,7 +31,7 @@ from cepstro.spectrum import Spectrum
 _BLOCK_DIAMETERS = 24
 _SMALLEST_BLOCK = 128  # px
 _RING_GAIN = 0.25  # ln of the ratio of squared residuals that makes a disk a ring
-_POLYGON_GAIN = 0.1  # at 0.09 one more polygon of 22 is seen, and two disks of 44 are called one
+_POLYGON_GAIN = 0.1  # at 0.09 one more polygon of 22 is seen, and one more disk of 44 is called one
 _SMALLEST_POLYGON = 10.0  # px; corners of smaller ones are lost between the pixels
 _SMALLEST_HOLE = 0.2
 _RING_RINGS = 9.0
