@@ -10,7 +10,7 @@ eight minutes in all on two quiet cores.
 - photos: photos of 1 MP analysed and deblurred by one process, by as many as there are cores and
   by a Dask cluster; the peers are plain loops over scikit-image's and DIPlib's Wiener filter.
 - full: 24 MP RGB, analysed and deblurred in memory, against Pillow's decoding, bare FFTs and the
-  peers on the same three planes.
+  peers on the same three planes; with SciPy's transforms, and with the extra ``fast`` if installed.
 
 All of a part is measured in one run on one machine; ratios count, seconds do not.
 """
@@ -261,61 +261,63 @@ def photos(folder: Path, count: int) -> list[dict[str, Any]]:
     return rows
 
 
-def full_peer(name: str) -> dict[str, float]:
-    """Seconds of a peer and of ours on the same three planes, in turns, in this process."""
+def full_work(against: str, library: str) -> dict[str, float]:
+    """Seconds of ours and of bare FFTs or of a peer on three planes, in turns, in this process.
+
+    `library` is that of our FFTs: scipy, or ducc0 (the extra ``fast``); peers never use it.
+    """
+    if library == "scipy":
+        sys.modules["ducc0"] = None  # type: ignore[assignment]
+    else:
+        import ducc0  # noqa: F401 - missing, it is said so
     import cepstro
+    from cepstro.fft import irfft2, rfft2
+    from cepstro.restore.borders import frame_shape
 
     pixels = np.random.default_rng(0).integers(0, 256, (4000, 6000, 3), np.uint8)
     psf = cepstro.Disk(FULL_DISK)
-    best = {"ours": float("inf"), "peer": float("inf")}
-    for _ in range(2):
+    cepstro.deblur(pixels, psf, nsr=FULL_NSR)
+    peak = peak_megabytes()
+    shape = frame_shape(pixels.shape[:2], psf.halfwidth)
+    frame = np.random.default_rng(0).random(shape, np.float32)
+
+    def other() -> None:
+        for c in range(3):
+            if against == "bare FFTs":
+                irfft2(rfft2(frame), shape)
+            else:
+                PEERS[against](pixels[..., c].astype(np.float32) / 255, FULL_DISK, FULL_NSR)
+
+    best = {"ours": float("inf"), "other": float("inf"), "peak": peak}
+    for _ in range(3):
         ours = fastest(lambda: cepstro.deblur(pixels, psf, nsr=FULL_NSR), 2)
         best["ours"] = min(best["ours"], ours)
-        start = time.perf_counter()
-        for c in range(3):
-            PEERS[name](pixels[..., c].astype(np.float32) / 255, FULL_DISK, FULL_NSR)
-        best["peer"] = min(best["peer"], time.perf_counter() - start)
+        best["other"] = min(best["other"], fastest(other, 1))
     return best
 
 
 def full() -> list[dict[str, Any]]:
-    """24 MP RGB: analysis and Wiener filter, by what speed.py measures, and the peers."""
-    rows = []
-    for name, title, against in (
-        ("analyze", "`analyze`", "Pillow's decoding"),
-        ("wiener", f"`deblur(nsr={FULL_NSR:g})`", "bare FFTs of three planes"),
-    ):
-        command = [sys.executable, str(HERE / "speed.py"), "--one", name]
-        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        found = json.loads(text.splitlines()[-1])
-        rows.append(
-            {
-                "work": title,
-                "seconds": found["ours"],
-                "against": against,
-                "other": found["bare"],
-                "ratio": found["ours"] / found["bare"],
-                "peak": found["memory"],
-            }
-        )
+    """24 MP RGB: analysis, as speed.py measures it, and Wiener filter against FFTs and peers."""
+    rows: list[dict[str, Any]] = []
+
+    def add(work: str, against: str, ours: float, other: float, peak: float) -> None:
+        row = {"work": work, "seconds": ours, "against": against, "other": other}
+        rows.append({**row, "ratio": ours / other, "peak": peak})
         print(rows[-1], flush=True)
-    for name in PEERS:
-        try:
-            found = alone("full_peer", name)
-        except subprocess.CalledProcessError:
-            print(f"({name} is missing or failed)")
-            continue
-        rows.append(
-            {
-                "work": rows[1]["work"],
-                "seconds": found["ours"],
-                "against": name,
-                "other": found["peer"],
-                "ratio": found["ours"] / found["peer"],
-                "peak": rows[1]["peak"],
-            }
-        )
-        print(rows[-1], flush=True)
+
+    command = [sys.executable, str(HERE / "speed.py"), "--one", "analyze"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = json.loads(text.splitlines()[-1])
+    add("`analyze`", "Pillow's decoding", found["ours"], found["bare"], found["memory"])
+    for library, extra in (("scipy", ""), ("ducc0", ", extra `fast`")):
+        for against in ("bare FFTs", *PEERS):
+            try:
+                found = alone("full_work", against, library)
+            except subprocess.CalledProcessError:
+                print(f"({against} or {library} is missing or failed)")
+                continue
+            work = f"`deblur(nsr={FULL_NSR:g})`{extra}"
+            add(work, against, found["ours"], found["other"], found["peak"])
     return rows
 
 
