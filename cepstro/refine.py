@@ -78,7 +78,7 @@ def by_quarter(views: Sequence[Callable[[int], Spectrum]], fit: Fit, *, longest:
         hole = start[1] if fit.family == "ring" else 0.0
         if match(data, diameter)[kind_of(hole)] > _SHOWS:
             band = fit_band(data, diameter, rings=NEAR)
-            found.append(fit_model(data, family, [start], band, settled=ROUGHLY))
+            found.append(fit_model(data, family, [start], band, settled=2 * ROUGHLY))
     return found
 
 
