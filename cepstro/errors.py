@@ -4,8 +4,8 @@ Wrong *arguments* raise ``ValueError`` or ``TypeError``; these classes are for t
 files, photos and what they show. Every message says in one sentence what was wrong and what to do.
 """
 
+import types
 from importlib import import_module
-from typing import Any
 
 
 class CepstroError(Exception):
@@ -36,7 +36,7 @@ class NoDefocusError(CepstroError):
     exit_code = 3
 
 
-def extra(module: str, what: str, name: str) -> Any:
+def extra(module: str, what: str, name: str) -> types.ModuleType:
     """Import a module that comes with an extra; `what` takes it, the extra is called `name`.
 
     Raises
