@@ -18,6 +18,7 @@ from itertools import pairwise
 from cepstro.fft import one_thread, threads
 
 _STEP = 8
+_LEAST = 64  # px: a network looks 40 px far
 _SIDE = 768  # px of an area at least: below, halos cost more than the cache saves
 _MOST = 2400  # and at most: above, two of them at a time need gigabytes
 
@@ -42,7 +43,7 @@ def areas(size: tuple[int, int], halfwidth: int, *, side: int | None = None) -> 
 
 def halo(halfwidth: int) -> int:
     """How far around an area deblurring looks, px."""
-    return -(-(6 * halfwidth + 16) // _STEP) * _STEP
+    return max(-(-(6 * halfwidth + 16) // _STEP) * _STEP, _LEAST)
 
 
 def _area(y: tuple[int, int, int, int], x: tuple[int, int, int, int]) -> Area:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from cepstro.fft import rfft2, shift
 from cepstro.light import LUMINANCE, Light, clipped, from_linear, to_linear
 from cepstro.psf import PSF
-from cepstro.restore import lucy, plug_and_play, sparse, wiener
+from cepstro.restore import learned, lucy, plug_and_play, sparse, wiener
 from cepstro.restore.areas import Area, areas, on_all
 from cepstro.restore.borders import Plane, frame_shape
 from cepstro.restore.observation import observe, spread, weigh
@@ -32,9 +32,10 @@ _MOST = 0.2  # share above which the limit is taken for the white of a page, and
 FLAT = 1e-4  # light: rests with less to them hold nothing to restore
 _UNMEASURED = sparse.Scale(0.0, 0.0)
 _ALL = slice(None), slice(None)
-# Steps of total variation, steps of plug-and-play and shifts of its block grid in each.
-_BEST = 80, 24, 16
-_QUICK = 16, 5, 8
+_FIRST = 16  # steps of total variation before the networks
+# Steps of plug-and-play between the networks, shifts of its block grid in each, turns of the last.
+_BEST = 16, 8, 4
+_QUICK = 5, 4, 2
 _SPARSE = 40
 _LIGHTS = 20  # steps of Richardson-Lucy that find the light of clipped pixels, and then of TV
 
@@ -254,15 +255,21 @@ def _strong(job: Job, plan: Plan, plane: Plane, mask: NDArray[np.bool_], tell: T
         del lights
     if job.method == "sparse":
         out = seen.picture(sparse.restore(seen, plan.scale, steps=_SPARSE, tell=tell))
-    else:
-        first, steps, grids = _BEST if job.method == "best" else _QUICK
-        if unknown is not None:
-            first = max(first, _LIGHTS)
-        start = sparse.restore(seen, plan.scale, steps=first, tell=lambda f: tell(f / 3))
-        local = spread(slope, plan.slope, seen)
-        out = plug_and_play.restore(
-            seen, local, start, mean, steps=steps, grids=grids, tell=lambda f: tell((1 + 2 * f) / 3)
-        )
+        out += plan.mean
+        return out
+    steps = max(_FIRST, _LIGHTS) if unknown is not None else _FIRST
+    frame = sparse.restore(seen, plan.scale, steps=steps, tell=lambda f: tell(0.2 * f))
+    level = plan.prior.level() / max(plan.slope, 1e-12) ** 0.5
+    frame = learned.restore(seen, frame, mean, level, job.light, stage=1, turns=1)
+    tell(0.4)
+    local = spread(slope, plan.slope, seen)
+    steps, grids, turns = _BEST if job.method == "best" else _QUICK
+    frame = plug_and_play.restore(
+        seen, local, frame, mean, steps=steps, grids=grids, tell=lambda f: tell(0.4 + 0.4 * f)
+    )
+    frame = learned.restore(seen, frame, mean, level, job.light, stage=2, turns=turns)
+    tell(1.0)
+    out = seen.picture(frame)
     out += plan.mean
     return out
 

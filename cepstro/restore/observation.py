@@ -61,6 +61,14 @@ class Observation:
         """Cut the part that the photo shows out of a frame (a view)."""
         return frame[: self.plane.shape[0], : self.plane.shape[1]]
 
+    def bolder(self, factor: float) -> NDArray[np.inexact]:
+        """Return the Wiener filter with an NSR less by `factor`."""
+        nsr = self.prior.nsr(self.power, self.shape)
+        nsr /= np.float32(factor)
+        nsr += self.power
+        bold: NDArray[np.inexact] = np.conj(self.otf) / nsr
+        return bold
+
     def refresh(self, estimate: Spectrum) -> None:
         """Renew the frame from the spectrum of an estimate."""
         blurred = irfft2(estimate * self.otf, self.shape, overwrite=True)

@@ -1,0 +1,84 @@
+"""The network and what it is given: its arithmetic, its symmetries, what it gains."""
+
+import numpy as np
+import pytest
+from degrade import blur_valid, record, scene, sharp_names, valid_slices
+from scipy.ndimage import correlate
+
+from cepstro import Disk, deblur
+from cepstro.light import linear_to_srgb
+from cepstro.restore import learned, network
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+def planes(rng, shape=(40, 56)):
+    base = rng.random(shape, np.float32)
+    return base, [base + 0.1 * rng.standard_normal(shape).astype(np.float32) for _ in range(3)]
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (16, 24), (33, 130)])
+def test_convolution_is_scipys_with_zeros_beyond(rng, shape):
+    x = rng.standard_normal((3, *shape)).astype(np.float32)
+    kernels = rng.standard_normal((4, 3, 3, 3)).astype(np.float32)
+    expected = [
+        sum(correlate(x[i], kernel[i], mode="constant") for i in range(3)) for kernel in kernels
+    ]
+    found = network._conv(x, kernels.reshape(4, -1), last=True)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    np.testing.assert_allclose(
+        network._conv(x, kernels.reshape(4, -1)), np.maximum(expected, 0), atol=1e-4
+    )
+
+
+def test_squares_come_apart_and_together_again(rng):
+    x = rng.random((3, 8, 10), np.float32)
+    np.testing.assert_array_equal(network._together(network._apart(x)), x)
+    np.testing.assert_array_equal(network._apart(x)[:4, 0, 0], x[0, :2, :2].ravel())
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_correction_grows_with_contrast_and_noise(rng, stage):
+    base, others = planes(rng)
+    change = network.correct(stage, base, others, 0.5, 0.02) - base
+    three = [3 * (plane - 0.5) + 0.5 for plane in (base, *others)]
+    threefold = network.correct(stage, three[0], three[1:], 0.5, 0.06) - three[0]
+    assert np.abs(change).max() > 1e-3
+    np.testing.assert_allclose(threefold, 3 * change, atol=1e-4)
+
+
+def test_four_turns_make_the_correction_of_a_turned_picture_the_turned_one(rng):
+    base, others = planes(rng, (40, 48))
+    straight = network.correct(2, base, others, 0.5, 0.02, turns=4)
+    turned = network.correct(
+        2, np.rot90(base), [np.rot90(other) for other in others], 0.5, 0.02, turns=4
+    )
+    np.testing.assert_allclose(np.rot90(turned, -1), straight, atol=1e-5)
+
+
+def test_arguments_are_left_alone_and_any_size_will_do(rng):
+    base, others = planes(rng, (37, 51))
+    before = base.copy(), [other.copy() for other in others]
+    assert network.correct(1, base, others, 0.5, 0.02).shape == (37, 51)
+    np.testing.assert_array_equal(base, before[0])
+    np.testing.assert_array_equal(others, before[1])
+
+
+def test_networks_gain_over_the_estimates_they_are_given(monkeypatch):
+    name = "skimage_astronaut.png"
+    if name not in sharp_names():
+        pytest.skip("shared/data is not here")
+    photo = scene(name, 240, 320)
+    psf = Disk(8)
+    truth = linear_to_srgb(photo[valid_slices(photo.shape, psf)])
+    blurred = record(blur_valid(photo, psf), noise=2.55)
+
+    def error() -> float:
+        return float(np.mean((deblur(blurred, psf) / 255 - truth) ** 2))
+
+    with_networks = error()
+    monkeypatch.setattr(learned, "correct", lambda stage, base, *_, turns: base)
+    assert with_networks < 0.93 * error()
