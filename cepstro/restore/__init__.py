@@ -51,8 +51,9 @@ def deblur(
         means plain Wiener; with another method it is the ratio at the edge of the band that
         the blur leaves. "auto" and None choose it for the photo.
     method : "wiener", "lucy", "sparse", "best" or None
-        Wiener filter, Richardson-Lucy, total variation, plug-and-play with a cosine-transform
-        denoiser; None is "best" with fewer steps, within about 1 s per megapixel.
+        Wiener filter, Richardson-Lucy, total variation, and total variation corrected by networks
+        and a denoiser in turn (`restore.learned`); None is "best" with fewer steps, within about
+        1 s per megapixel.
     noise : float, optional
         Standard deviation of the noise in encoded units (1 is white); measured if not given.
     diameter_error : float
