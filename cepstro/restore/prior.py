@@ -18,7 +18,8 @@ With c = 1.25 it was 0.5 dB (mean of 8 photos x 9 conditions) above rho^-2 with 
 iterated border. With c = 0.455 (NSR at the edge of the band)^-0.15 it is 0.17 dB below the best c
 of each photo, truth at hand (13 photos x 12 conditions; 0.20 where the photo had no part in the
 rule, 0.23 with c = 1.25). n is taken from the corner of the spectrum unless JPEG emptied it: fitted
-to the band alone it read 0.25 to 2 times the truth, and once 1e-8 of it.
+to the band alone it read 0.25 to 2 times the truth, and once 1e-8 of it. Small cells tell sigma on
+crops of 256 x 384 px to 4 % (44 cases), where the fit's large blocks, windowed, were off by 17 %.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ _FLOOR = np.log(1e-5)  # ln f of a perfect model
 _BAND = 1e-3  # |H|^2, mean over a circle, down to which the photo can tell of its noise
 _EMPTY = 0.4  # the corner's power over the noise in the band: below, JPEG has emptied the corner
 _MOST_BLOCKS = 96
+_CELL = 32  # px: side of the cells that tell the noise
+_MOST_CELLS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +157,39 @@ def fit_blocks(
     data = np.log(power[used]), log_rho[used], np.maximum(response[used], 1e-12)
     found = Prior(*_fit_log(*data, noise), edge)
     if noise is None:
-        corner = (np.abs(fy) > CORNER) & (fx > CORNER)
-        leak = np.exp(found.log_power - found.slope * log_rho) * response
-        white = float(np.median((power - leak)[corner]))
+        white = _white(_cells(blocks), psf, found)
         if white > _EMPTY * found.noise:
             found = Prior(*_fit_log(*data, white**0.5), edge)
     return found
+
+
+def _cells(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cut blocks into cells, and take some of them.
+
+    Where blocks overlap, the rim of a small picture counts less: for a disk of 4 px on 256 x 384 px
+    sigma was 11 % off with noise three times less in the middle.
+    """
+    side = min(_CELL, blocks.shape[1])
+    n = blocks.shape[1] // side
+    cells = blocks[:, : n * side, : n * side].reshape(-1, n, side, n, side).swapaxes(2, 3)
+    step = len(blocks) * n * n // _MOST_CELLS | 1  # odd: not always the same columns
+    return cells.reshape(-1, side, side)[::step]
+
+
+def _white(cells: NDArray[np.float32], psf: PSF, scene: Prior) -> float:
+    """Variance of white noise: the corner of the spectrum, less what the PSF lets through to it.
+
+    Read in small cells, as each part must count alike: noise grows with light after decoding, and
+    the window of a large block looks at its middle.
+    """
+    side = cells.shape[1]
+    power = _mean_power(cells)
+    fy, fx = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)
+    corner = (np.abs(fy) > CORNER) & (fx > CORNER)
+    response = smear(np.abs(psf.transfer(fy, fx)) ** 2, side)[corner]
+    rho = np.hypot(fy, fx)[corner]
+    leak = np.exp(scene.log_power - scene.slope * np.log(rho)) * response
+    return float(np.median(power[corner] - leak))
 
 
 def _band(
