@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 Plane = NDArray[np.float32]
 Layers = dict[str, Plane]
 
-STEP = 8  # sides of what the network works on are multiples of this
+_STEP = 8  # sides of what the network works on are multiples of this
 _LEVEL = np.float32(8)  # factor of the noise level among the inputs
 _RUN = 48  # pixels of a product: as large as BLAS takes without threads of its own
 _RUNS = 64  # products at a time: the pixels' neighbours stay in the cache
@@ -57,7 +57,7 @@ def correct(
 def _change(layers: Layers, planes: list[Plane], middle: float, level: float) -> Plane:
     """Find what the network adds to the first of its planes."""
     height, width = planes[0].shape
-    pad = (0, -height % STEP), (0, -width % STEP)
+    pad = (0, -height % _STEP), (0, -width % _STEP)
     base, *others = (np.pad(plane, pad, mode="edge") for plane in planes)
     planes = [base - np.float32(middle), *(other - base for other in others)]
     inputs = np.concatenate([_apart(plane[None]) for plane in planes])

@@ -15,11 +15,11 @@ through what ruined both OpenCV photos. Without the factor 1 - |H|^2 the filter 
 surroundings to the mean, and the border rang (31.7 instead of 35.4 dB on one photo).
 
 With c = 1.25 it was 0.5 dB (mean of 8 photos x 9 conditions) above rho^-2 with c = 4 and an
-iterated border. With c = 0.455 (NSR at the edge of the band)^-0.15 it is 0.17 dB below the best c
-of each photo, truth at hand (13 photos x 12 conditions; 0.20 where the photo had no part in the
-rule, 0.23 with c = 1.25). n is taken from the corner of the spectrum unless JPEG emptied it: fitted
-to the band alone it read 0.25 to 2 times the truth, and once 1e-8 of it. Small cells tell sigma on
-crops of 256 x 384 px to 4 % (44 cases), where the fit's large blocks, windowed, were off by 17 %.
+iterated border. With c = 0.455 (NSR at the edge of the band)^-0.15 it is 0.26 dB below the best c
+of each photo, truth at hand (tests/benchmarks/restoration.py, 6 photos x 12 conditions). n is
+taken from the corner of the spectrum unless JPEG emptied it: fitted to the band alone it read 0.25
+to 2 times the truth, and once 1e-8 of it. Small cells tell sigma on crops of 256 x 384 px to 4 %
+(44 cases), where the fit's large blocks, windowed, were off by 17 %.
 """
 
 from __future__ import annotations

@@ -99,9 +99,8 @@ def deblur_file(
     Away from the picture's border the result equals that of `deblur` to less than 1/255, as long as
     the filter reaches no further than 1024 px. With a small `nsr` and a large blur it does: with
     1e-4 and a disk of 33 px, differences of 5/255 were measured. With "sparse" the same
-    holds of photos (128 px of halo for a disk of 9 px; in a close texture 1 value of 14 differed by
-    more). The denoiser of None and "best" decides at thresholds: of None, 1 value of 200 differed
-    by more; "best" can differ in more places.
+    holds of photos. The denoiser of None and "best" decides at thresholds, and some values differ
+    by more: `cepstro.restore.areas` says how many.
 
     Stopped work, by whatever, leaves a hidden folder ``.NAME.cepstro`` beside the target; the same
     call goes on from there.
