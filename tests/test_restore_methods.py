@@ -9,7 +9,6 @@ from cepstro.light import linear_to_srgb, srgb_to_linear
 from cepstro.psf import Disk, Kernel, Motion
 from cepstro.restore import METHODS, deblur
 from cepstro.restore.areas import areas
-from cepstro.restore.borders import fill
 from cepstro.restore.colour import steepness
 from cepstro.restore.dct import basis, coefficient_variance, denoise, shifts
 from cepstro.restore.gradients import divergence, gradients
@@ -184,25 +183,6 @@ def test_error_bar_fills_the_zeros_of_the_transfer_function():
     mean, wide = response(Disk(20), 0.4, (128, 128))
     assert (wide >= mean**2 - 1e-6).all()
     assert wide[power < 1e-5].mean() > 5 * power[power < 1e-5].mean()
-
-
-def test_unseen_pixels_come_back_where_the_blur_determines_them():
-    """A smooth periodic picture with a hole: the fill is the fixed point of the iterated border."""
-    rng = np.random.default_rng(3)
-    psf = Disk(5)
-    otf = psf.otf((48, 60))
-    scene_ = np.fft.irfft2(np.fft.rfft2(rng.random((48, 60))) * otf**4, s=(48, 60))
-    gain = (otf**2 / (otf**2 + 1e-4)).astype(np.float32)
-    unseen = np.zeros((48, 60), bool)
-    unseen[20:24, 30:35] = True
-    frame = (scene_ - scene_.mean()).astype(np.float32)
-    truth = frame.copy()
-    frame[unseen] = 0
-    fill(frame, unseen, gain, steps=30)
-    assert np.array_equal(frame[~unseen], truth[~unseen])
-    assert np.abs(frame - truth)[unseen].max() < 0.3 * np.abs(truth).max()
-    again = np.fft.irfft2(np.fft.rfft2(frame) * gain, s=frame.shape)
-    assert np.abs(again - frame)[unseen].max() < 1e-3 * np.abs(truth).max()
 
 
 def test_cosine_basis_is_orthonormal_and_noise_variances_are_right():
