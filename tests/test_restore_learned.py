@@ -20,24 +20,54 @@ def planes(rng, shape=(40, 56)):
     return base, [base + 0.1 * rng.standard_normal(shape).astype(np.float32) for _ in range(3)]
 
 
-@pytest.mark.parametrize("shape", [(5, 7), (16, 24), (33, 130)])
-def test_convolution_is_scipys_with_zeros_beyond(rng, shape):
+def framed(x):
+    """C x H x W as the network keeps it: rows x channels x columns with a rim of zeros."""
+    out = network._empty(x.shape[1], x.shape[0], x.shape[2])
+    network._inner(out)[...] = x.swapaxes(0, 1)
+    return out
+
+
+def unframed(x):
+    return network._inner(x).swapaxes(0, 1)
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+@pytest.mark.parametrize("shape", [(5, 7), (16, 24), (33, 130), (40, 6000)])
+def test_convolution_is_scipys_with_zeros_beyond(rng, monkeypatch, shape, threads):
+    monkeypatch.setenv("CEPSTRO_THREADS", threads)
     x = rng.standard_normal((3, *shape)).astype(np.float32)
     kernels = rng.standard_normal((4, 3, 3, 3)).astype(np.float32)
     expected = [
         sum(correlate(x[i], kernel[i], mode="constant") for i in range(3)) for kernel in kernels
     ]
-    found = network._conv(x, kernels.reshape(4, -1), last=True)
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    weights = kernels.transpose(0, 2, 3, 1).reshape(4, -1)
+    found = network._conv(framed(x), weights, last=True)
+    np.testing.assert_allclose(unframed(found), expected, atol=1e-4)
+    assert not found[0].any() and not found[-1].any()
+    assert not found[..., 0].any() and not found[..., -1].any()
     np.testing.assert_allclose(
-        network._conv(x, kernels.reshape(4, -1)), np.maximum(expected, 0), atol=1e-4
+        unframed(network._conv(framed(x), weights)), np.maximum(expected, 0), atol=1e-4
     )
 
 
-def test_squares_come_apart_and_together_again(rng):
-    x = rng.random((3, 8, 10), np.float32)
-    np.testing.assert_array_equal(network._together(network._apart(x)), x)
-    np.testing.assert_array_equal(network._apart(x)[:4, 0, 0], x[0, :2, :2].ravel())
+def test_coarse_pixels_are_mixed_from_four_and_back_to_four(rng):
+    x = rng.standard_normal((3, 8, 10)).astype(np.float32)
+    down = rng.standard_normal((5, 2, 2, 3)).astype(np.float32)
+    coarse = np.zeros((5, 4, 5))
+    for i in range(2):
+        for j in range(2):
+            coarse += np.einsum("oc,cyx->oyx", down[:, i, j], x[:, i::2, j::2])
+    coarse = np.maximum(coarse, 0)
+    made = network._down(framed(x), down.reshape(5, -1))
+    np.testing.assert_allclose(unframed(made), coarse, atol=1e-4)
+    up = rng.standard_normal((2, 2, 3, 5)).astype(np.float32)
+    expected = x.copy()
+    for i in range(2):
+        for j in range(2):
+            expected[:, i::2, j::2] += np.einsum("co,oyx->cyx", up[i, j], coarse)
+    fine = framed(x)
+    network._up(fine, made, up.reshape(-1, 5))
+    np.testing.assert_allclose(unframed(fine), np.maximum(expected, 0), atol=1e-4)
 
 
 @pytest.mark.parametrize("stage", [1, 2])

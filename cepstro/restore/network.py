@@ -5,23 +5,32 @@ Zhang et al. 2018). It sees an estimate, its differences from others, and the no
 a correction. It has no biases, so that scaling its inputs scales the correction (Mohan et al.
 2020): a network for pictures of any brightness and noise. Its weights come from
 `tests/benchmarks/train_network.py`, which says on what pictures; each file holds one stage.
+
+Planes of channels are kept as rows x channels x columns. Three copies of a few rows, each a column
+further, then hold the 9 neighbours of every pixel at even steps, and one product a row is the
+convolution. In tiles that stay in the cache that takes 0.6 of the processor time of gathering all
+neighbours of 48 pixels at a time (in turns, one thread, 1 MP).
 """
 
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
+
+from cepstro.fft import by_rows
 
 Plane = NDArray[np.float32]
 Layers = dict[str, Plane]
 
 _STEP = 8  # sides of what the network works on are multiples of this
 _LEVEL = np.float32(8)  # factor of the noise level among the inputs
-_RUN = 48  # pixels of a product: as large as BLAS takes without threads of its own
-_RUNS = 64  # products at a time: the pixels' neighbours stay in the cache
+_ROWS = 16  # of a tile
+_PRODUCT = 1 << 19  # multiplications of a product: below, BLAS takes no threads of its own
 
 
 def correct(
@@ -59,79 +68,124 @@ def _change(layers: Layers, planes: list[Plane], middle: float, level: float) ->
     height, width = planes[0].shape
     pad = (0, -height % _STEP), (0, -width % _STEP)
     base, *others = (np.pad(plane, pad, mode="edge") for plane in planes)
-    planes = [base - np.float32(middle), *(other - base for other in others)]
-    inputs = np.concatenate([_apart(plane[None]) for plane in planes])
-    noise = np.full((1, *inputs.shape[1:]), _LEVEL * np.float32(level), np.float32)
-    change = _together(_run(layers, np.concatenate([inputs, noise])))
-    return change[0, :height, :width]
+    rows, columns = base.shape[0] // 2, base.shape[1] // 2
+    x = _empty(rows, 4 * len(planes) + 1, columns)
+    for i, plane in enumerate([base - np.float32(middle), *(other - base for other in others)]):
+        squares = plane.reshape(rows, 2, columns, 2).transpose(0, 1, 3, 2)
+        _inner(x)[:, 4 * i : 4 * i + 4] = squares.reshape(rows, 4, columns)
+    _inner(x)[:, -1] = _LEVEL * np.float32(level)
+    change = _inner(_run(layers, x)).reshape(rows, 2, 2, columns).transpose(0, 1, 3, 2)
+    return change.reshape(2 * rows, 2 * columns)[:height, :width]
 
 
 @cache
 def _layers(stage: int) -> Layers:
-    """Weights of a stage by layer: outputs x (inputs x positions)."""
+    """Weights of a stage by layer: outputs x inputs, of positions and then channels."""
+    layers = {}
     with np.load(Path(__file__).with_name(f"network_{stage}.npz")) as file:
-        return {name: file[name].astype(np.float32) for name in file.files}
+        for name in file.files:
+            weights = file[name].astype(np.float32)
+            if name.startswith("u"):  # four outputs a channel
+                weights = weights.reshape(-1, 4, weights.shape[1]).swapaxes(0, 1)
+                weights = weights.reshape(-1, weights.shape[2])
+            else:
+                positions = 4 if name.startswith("d") else 9
+                weights = weights.reshape(len(weights), -1, positions).swapaxes(1, 2)
+                weights = weights.reshape(len(weights), -1)
+            layers[name] = np.ascontiguousarray(weights)
+    return layers
 
 
 def _run(layers: Layers, x: Plane) -> Plane:
     fine = _conv(_conv(x, layers["e1"]), layers["e2"])
-    middle = _relu(_mix(_apart(fine), layers["d1"]))
-    middle = _conv(_conv(middle, layers["f1"]), layers["f2"])
-    coarse = _relu(_mix(_apart(middle), layers["d2"]))
-    coarse = _conv(_conv(coarse, layers["g1"]), layers["g2"])
-    middle += _together(_mix(coarse, layers["u2"]))
-    middle = _conv(_conv(_relu(middle), layers["h1"]), layers["h2"])
-    fine += _together(_mix(middle, layers["u1"]))
-    return _conv(_conv(_relu(fine), layers["k1"]), layers["out"], last=True)
+    middle = _conv(_conv(_down(fine, layers["d1"]), layers["f1"]), layers["f2"])
+    coarse = _conv(_conv(_down(middle, layers["d2"]), layers["g1"]), layers["g2"])
+    _up(middle, coarse, layers["u2"])
+    middle = _conv(_conv(middle, layers["h1"]), layers["h2"])
+    _up(fine, middle, layers["u1"])
+    return _conv(_conv(fine, layers["k1"]), layers["out"], last=True)
 
 
 def _conv(x: Plane, weights: Plane, *, last: bool = False) -> Plane:
-    """3 x 3 convolution of C x H x W, zeros beyond; negative values to zero unless `last`."""
-    channels, height, width = x.shape
-    wide = width + 2
-    count = -(-height * wide // _RUN)
-    flat = np.zeros((channels, (height + 2) * wide + 2 + _RUN), np.float32)
-    flat[:, : (height + 2) * wide].reshape(channels, height + 2, wide)[:, 1:-1, 1:-1] = x
-    step, next_channel = flat.itemsize, flat.strides[0]
-    near = np.lib.stride_tricks.as_strided(
-        flat,
-        (count, channels, 3, 3, _RUN),
-        (_RUN * step, next_channel, wide * step, step, step),
-        writeable=False,
-    )
-    out = np.empty((len(weights), count, _RUN), np.float32)
-    for start in range(0, count, _RUNS):
-        part = near[start : start + _RUNS].reshape(-1, 9 * channels, _RUN)
-        out[:, start : start + len(part)] = (weights @ part).transpose(1, 0, 2)
-    if not last:
-        _relu(out)
-    return out.reshape(len(weights), -1)[:, : height * wide].reshape(-1, height, wide)[..., :width]
+    """3 x 3 convolution, zeros beyond; negative values to zero unless `last`."""
+    height, channels, width = _inner(x).shape
+    out = _empty(height, len(weights), width)
+    row, channel, column = x.strides
+
+    def work(rows: slice) -> None:
+        count = rows.stop - rows.start
+        for columns in _tiles(width, weights):
+            size = columns.stop - columns.start
+            corner = x[rows.start :, :, columns.start :]
+            near = np.ascontiguousarray(
+                as_strided(corner, (count + 2, 3, channels, size), (row, column, channel, column))
+            )
+            product = weights @ as_strided(
+                near, (count, 9 * channels, size), (near.strides[0], *near.strides[2:])
+            )
+            into = _inner(out)[rows, :, columns]
+            if last:
+                into[...] = product
+            else:
+                np.maximum(product, 0, out=into)
+
+    by_rows(work, height, _ROWS)
+    return out
 
 
-def _mix(x: Plane, weights: Plane) -> Plane:
-    """Mix the channels of each pixel."""
-    channels, height, width = x.shape
-    count = -(-height * width // _RUN)
-    flat = np.zeros((channels, count * _RUN), np.float32)
-    flat[:, : height * width] = x.reshape(channels, -1)
-    out = weights @ flat.reshape(channels, count, _RUN).transpose(1, 0, 2)
-    mixed = out.transpose(1, 0, 2).reshape(len(weights), -1)[:, : height * width]
-    return mixed.reshape(-1, height, width)
+def _down(x: Plane, weights: Plane) -> Plane:
+    """Mix the channels of squares of four pixels into one; negative values to zero."""
+    height, channels, width = (_inner(x).shape[0] // 2, x.shape[1], _inner(x).shape[2] // 2)
+    out = _empty(height, len(weights), width)
+    squares = _squares(x)
+
+    def work(rows: slice) -> None:
+        for columns in _tiles(width, weights):
+            part = squares[rows, ..., columns]
+            product = weights @ part.reshape(len(part), 4 * channels, -1)
+            np.maximum(product, 0, out=_inner(out)[rows, :, columns])
+
+    by_rows(work, height, _ROWS)
+    return out
 
 
-def _relu(x: Plane) -> Plane:
-    return np.maximum(x, 0, out=x)
+def _up(x: Plane, coarse: Plane, weights: Plane) -> None:
+    """Add the mixed channels of coarse pixels to their four; negative values to zero, in place."""
+    source = _inner(coarse)
+    squares = _squares(x)
+
+    def work(rows: slice) -> None:
+        for columns in _tiles(source.shape[2], weights):
+            product = weights @ source[rows, :, columns]
+            into = squares[rows, ..., columns]
+            into += product.reshape(into.shape)
+            np.maximum(into, 0, out=into)
+
+    by_rows(work, len(source), _ROWS)
 
 
-def _apart(x: Plane) -> Plane:
-    """C x H x W to 4 C x H/2 x W/2: the four pixels of a square become channels."""
-    channels, height, width = x.shape
-    squares = x.reshape(channels, height // 2, 2, width // 2, 2).transpose(0, 2, 4, 1, 3)
-    return np.ascontiguousarray(squares).reshape(4 * channels, height // 2, width // 2)
+def _tiles(width: int, weights: Plane) -> list[slice]:
+    """Cut rows into pieces of which one product stays small."""
+    count = -(-width * weights.size // _PRODUCT)
+    edges = [i * width // count for i in range(count + 1)]
+    return [slice(a, b) for a, b in pairwise(edges)]
 
 
-def _together(x: Plane) -> Plane:
-    """Undo `_apart`."""
-    channels, height, width = x.shape
-    squares = x.reshape(channels // 4, 2, 2, height, width).transpose(0, 3, 1, 4, 2)
-    return np.ascontiguousarray(squares).reshape(channels // 4, 2 * height, 2 * width)
+def _empty(height: int, channels: int, width: int) -> Plane:
+    """Memory for rows x channels x columns with a rim of zeros."""
+    x = np.empty((height + 2, channels, width + 2), np.float32)
+    x[0], x[-1], x[..., 0], x[..., -1] = 0, 0, 0, 0
+    return x
+
+
+def _inner(x: Plane) -> Plane:
+    """Leave the rim away (a view)."""
+    return x[1:-1, :, 1:-1]
+
+
+def _squares(x: Plane) -> Plane:
+    """Rows x 2 x 2 x channels x columns: the four pixels of each square (a view)."""
+    row, channel, column = x.strides
+    height, channels, width = _inner(x).shape
+    shape = height // 2, 2, 2, channels, width // 2
+    return as_strided(_inner(x), shape, (2 * row, row, column, channel, 2 * column))
