@@ -90,16 +90,31 @@ def _ducc() -> Any:
     return ducc0.fft
 
 
-def rfft2(plane: NDArray[np.floating]) -> NDArray[np.complexfloating]:
-    """Real 2-D FFT over the last two axes; float32 gives complex64."""
+def rfft2(
+    plane: NDArray[np.floating], *, out: NDArray[np.complexfloating] | None = None
+) -> NDArray[np.complexfloating]:
+    """Real 2-D FFT over the last two axes; float32 gives complex64.
+
+    `out` takes the spectrum of one plane: new memory of its size is as dear as a third of the
+    transform.
+    """
     spectrum: NDArray[np.complexfloating]
     fast = _ducc()
     if fast is not None and plane.dtype in (np.float32, np.float64):
-        spectrum = fast.r2c(plane, axes=(plane.ndim - 2, plane.ndim - 1), nthreads=threads())
+        axes = plane.ndim - 2, plane.ndim - 1
+        spectrum = fast.r2c(plane, axes=axes, nthreads=threads(), out=out)
         return spectrum
     import scipy.fft
 
-    spectrum = scipy.fft.rfft2(plane, workers=threads())
+    if out is None:
+        spectrum = scipy.fft.rfft2(plane, workers=threads())
+        return spectrum
+
+    def work(rows: slice) -> None:
+        out[rows] = scipy.fft.rfft(plane[rows], workers=1)
+
+    by_rows(work, len(plane), max(1, _BAND // plane.shape[1]))
+    spectrum = scipy.fft.fft(out, axis=0, overwrite_x=True, workers=threads())
     return spectrum
 
 

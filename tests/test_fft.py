@@ -65,6 +65,18 @@ def test_views_integers_real_spectra_and_other_sides_are_transformed_too():
 
 
 @pytest.mark.usefixtures("library")
+@pytest.mark.parametrize("cores", ["1", "2"])
+def test_memory_that_is_there_takes_the_spectrum(cores, monkeypatch):
+    monkeypatch.setenv("CEPSTRO_THREADS", cores)
+    monkeypatch.setattr(fft, "_BAND", 100)
+    plane = np.random.default_rng(5).standard_normal((40, 60)).astype(np.float32)
+    memory = np.full((40, 31), np.nan, np.complex64)
+    found = rfft2(plane, out=memory)
+    assert np.shares_memory(found, memory)
+    np.testing.assert_allclose(found, np.fft.rfft2(plane), atol=1e-4)
+
+
+@pytest.mark.usefixtures("library")
 def test_columns_are_filtered_each_by_its_own():
     rng = np.random.default_rng(4)
     values = (rng.standard_normal((12, 5)) + 1j * rng.standard_normal((12, 5))).astype("c8")

@@ -82,8 +82,9 @@ def by_wiener(job: Job) -> None:
     frame = np.empty((0, 0), np.float32)
     for c, psf in enumerate(job.psfs):
         shape = frame_shape(size, psf.halfwidth)
-        if frame.shape != shape:
+        if frame.shape != shape:  # memory for all channels: to get it anew takes long
             frame = np.empty(shape, np.float32)
+            spectrum = np.empty((shape[0], shape[1] // 2 + 1), np.complex64)
         mean = _about_mean(job, c)
         inside = frame[: size[0], : size[1]]
         plane = to_linear(job.planes[..., c], light=job.light, out=inside, less=mean)
@@ -101,7 +102,8 @@ def by_wiener(job: Job) -> None:
         def store(rows: slice, band: Plane, c: int = c, mean: np.float32 = mean) -> None:
             job.store(c, band, (rows, slice(None)), plus=mean)
 
-        wiener.restore_bands(frame, size, filter, store)
+        part = slice(0, size[0]), slice(0, size[1])
+        wiener.restore_bands(frame, part, filter, store, spectrum=spectrum)
         job.progress((c + 1) / len(job.psfs))
 
 

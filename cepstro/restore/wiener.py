@@ -78,26 +78,31 @@ def restore(frame: Plane, size: tuple[int, int], filter: NDArray[np.inexact]) ->
     def store(rows: slice, band: Plane) -> None:
         out[rows] = band
 
-    restore_bands(frame, size, filter, store)
+    restore_bands(frame, (slice(0, size[0]), slice(0, size[1])), filter, store)
     return out
 
 
 def restore_bands(
     frame: Plane,
-    size: tuple[int, int],
+    part: tuple[slice, slice],
     filter: NDArray[np.inexact],
     store: Callable[[slice, Plane], None],
+    *,
+    spectrum: NDArray[np.complexfloating] | None = None,
 ) -> None:
-    """Filter an extended plane; `store` gets the picture's rows in bands, on all cores.
+    """Filter an extended plane; `store` gets a part of it in bands of rows, on all cores.
 
     What `store` makes of a band finds it in the cache, and the whole plane is never in memory.
+    Its rows count from the first of the part. `spectrum` is memory from the plane before.
     """
-    spectrum = rfft2(frame)
-    multiply(spectrum, filter)
-    half = unroll(spectrum, overwrite=True)
+    found = rfft2(frame, out=spectrum)
+    multiply(found, filter)
+    half = unroll(found, overwrite=True)
+    rows, columns = part
+    half = half[rows]
 
-    def work(rows: slice) -> None:
+    def work(band: slice) -> None:
         with one_thread():
-            store(rows, irfft(half[rows], frame.shape[1])[:, : size[1]])
+            store(band, irfft(half[band], frame.shape[1])[:, columns])
 
-    by_rows(work, size[0], max(1, _BAND // frame.shape[1]))
+    by_rows(work, len(half), max(1, _BAND // frame.shape[1]))
