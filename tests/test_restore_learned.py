@@ -112,3 +112,11 @@ def test_networks_gain_over_the_estimates_they_are_given(monkeypatch):
     with_networks = error()
     monkeypatch.setattr(learned, "correct", lambda stage, base, *_, turns: base)
     assert with_networks < 0.93 * error()
+
+
+def test_correction_of_an_area_is_the_wholes_however_it_is_turned(rng):
+    base, others = planes(rng, (203, 165))
+    whole = network.correct(2, base, others, 0.5, 0.02, turns=4)
+    part = (slice(48, 168), slice(24, 144))
+    area = network.correct(2, base[part], [other[part] for other in others], 0.5, 0.02, turns=4)
+    np.testing.assert_allclose(area[48:72, 48:72], whole[96:120, 72:96], atol=1e-5)

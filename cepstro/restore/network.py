@@ -54,20 +54,22 @@ def correct(
         The mean of so many corrections, each of the picture turned by a right angle more.
     """
     layers = _layers(stage)
-    total = np.zeros_like(base)
+    height, width = base.shape
+    # Filled up before they are turned, so that squares fall alike in an area and in the whole.
+    pad = (0, -height % _STEP), (0, -width % _STEP)
+    planes = [np.pad(plane, pad, mode="edge") for plane in (base, *others)]
+    total = np.zeros_like(planes[0])
     for k in range(turns):
-        turned = (np.rot90(plane, k) for plane in (base, *others))
-        total += np.rot90(_change(layers, list(turned), middle, level), -k)
+        turned = [np.rot90(plane, k) for plane in planes]
+        total += np.rot90(_change(layers, turned, middle, level), -k)
     total /= np.float32(turns)
-    total += base
-    return total
+    total += planes[0]
+    return total[:height, :width]
 
 
 def _change(layers: Layers, planes: list[Plane], middle: float, level: float) -> Plane:
     """Find what the network adds to the first of its planes."""
-    height, width = planes[0].shape
-    pad = (0, -height % _STEP), (0, -width % _STEP)
-    base, *others = (np.pad(plane, pad, mode="edge") for plane in planes)
+    base, *others = planes
     rows, columns = base.shape[0] // 2, base.shape[1] // 2
     x = _empty(rows, 4 * len(planes) + 1, columns)
     for i, plane in enumerate([base - np.float32(middle), *(other - base for other in others)]):
@@ -75,7 +77,7 @@ def _change(layers: Layers, planes: list[Plane], middle: float, level: float) ->
         _inner(x)[:, 4 * i : 4 * i + 4] = squares.reshape(rows, 4, columns)
     _inner(x)[:, -1] = _LEVEL * np.float32(level)
     change = _inner(_run(layers, x)).reshape(rows, 2, 2, columns).transpose(0, 1, 3, 2)
-    return change.reshape(2 * rows, 2 * columns)[:height, :width]
+    return change.reshape(2 * rows, 2 * columns)
 
 
 @cache
