@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from cepstro.fft import one_thread
 from cepstro.light import Light, check_image
 
-Work = Callable[[NDArray[Any], bool], NDArray[Any]]  # a window, and whether it touches the border
+# A window, and whether it touches the picture's top or bottom, and its left or right side.
+Work = Callable[[NDArray[Any], tuple[bool, bool]], NDArray[Any]]
 
 
 def is_lazy(image: object) -> bool:
@@ -61,8 +62,8 @@ def windows(image: Any, work: Work, halo: int) -> Any:
     import dask.array
 
     def on_chunk(window: NDArray[Any], block_info: Any = None) -> NDArray[Any]:
-        here, count = block_info[0]["chunk-location"][:2], block_info[0]["num-chunks"][:2]
-        border = any(at in (0, n - 1) for at, n in zip(here, count, strict=True))
+        here, count = block_info[0]["chunk-location"], block_info[0]["num-chunks"]
+        border = here[0] in (0, count[0] - 1), here[1] in (0, count[1] - 1)
         with one_thread():  # Dask works on several chunks at a time
             return work(window, border)
 

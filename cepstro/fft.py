@@ -8,40 +8,47 @@ transforms like best (`next_fast_len`), never powers of two for their own sake.
 
 import os
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+Item = TypeVar("Item")
 _here = threading.local()
 _BAND = 1 << 20  # elements of a band
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Within this context, `threads` is 1 in the calling thread: for work already side by side."""
-    before = getattr(_here, "alone", False)
-    _here.alone = True
+def at_most(count: int) -> Iterator[None]:
+    """Within this context, `threads` is `count` or less in the calling thread."""
+    before = getattr(_here, "most", None)
+    _here.most = count if before is None else min(count, before)
     try:
         yield
     finally:
-        _here.alone = before
+        _here.most = before
+
+
+def one_thread() -> AbstractContextManager[None]:
+    """Context of one thread: for work already side by side."""
+    return at_most(1)
 
 
 def threads() -> int:
     """Threads that one transform may use: the cores of this process, or ``CEPSTRO_THREADS``."""
-    if getattr(_here, "alone", False):
-        return 1
     wanted = os.environ.get("CEPSTRO_THREADS", "")
     if wanted.isdigit() and int(wanted) > 0:
-        return int(wanted)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        count = int(wanted)
+    elif hasattr(os, "sched_getaffinity"):
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count() or 1
+    most: int | None = getattr(_here, "most", None)
+    return count if most is None else min(count, most)
 
 
 def by_rows(work: Callable[[slice], None], count: int, rows: int) -> None:
@@ -53,6 +60,34 @@ def by_rows(work: Callable[[slice], None], count: int, rows: int) -> None:
     else:
         with ThreadPoolExecutor(threads()) as pool:
             list(pool.map(work, bands))
+
+
+def side_by_side(
+    work: Callable[[Item], None],
+    items: Sequence[Item],
+    tell: Callable[[float], None],
+    *,
+    most: int | None = None,
+) -> None:
+    """Work on several items at a time, which share the cores; an exception ends it all.
+
+    `tell` is called with the fraction done, from this thread only; `most` items at a time.
+    """
+    count = min(len(items), threads(), most or len(items))
+    share = threads() // count
+
+    def alone(item: Item) -> None:
+        with at_most(share):
+            work(item)
+
+    pool = ThreadPoolExecutor(count)
+    try:
+        found = as_completed([pool.submit(alone, item) for item in items])
+        for done, future in enumerate(found, 1):
+            future.result()
+            tell(done / len(items))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def multiply(spectrum: NDArray[np.complexfloating], factor: NDArray[np.inexact]) -> None:

@@ -37,19 +37,26 @@ def srgb_to_linear(encoded: NDArray[np.floating]) -> NDArray[np.floating]:
     ----------
     IEC 61966-2-1:1999, section 5.2.
     """
-    size = np.abs(encoded)
-    high = ((size + 0.055) / 1.055) ** 2.4
-    linear: NDArray[np.floating] = np.where(size <= 0.04045, size / 12.92, high)
-    np.copysign(linear, encoded, out=linear)
+    high = np.asarray(np.abs(encoded))
+    low = high <= 0.04045
+    high += 0.055
+    high /= 1.055
+    high **= 2.4
+    np.copysign(high, encoded, out=high)
+    linear: NDArray[np.floating] = np.where(low, encoded / 12.92, high)
     return linear
 
 
 def linear_to_srgb(linear: NDArray[np.floating]) -> NDArray[np.floating]:
     """Encode light by the sRGB curve; the inverse of `srgb_to_linear`, same conventions."""
-    size = np.abs(linear)
-    high = 1.055 * size ** (1 / 2.4) - 0.055
-    encoded: NDArray[np.floating] = np.where(size <= 0.0031308, 12.92 * size, high)
-    np.copysign(encoded, linear, out=encoded)
+    high = np.asarray(np.abs(linear))
+    low = high <= 0.0031308
+    np.maximum(high, 0.003, out=high)  # powers of 0 take several times longer
+    high **= 1 / 2.4
+    high *= 1.055
+    high -= 0.055
+    np.copysign(high, linear, out=high)
+    encoded: NDArray[np.floating] = np.where(low, 12.92 * linear, high)
     return encoded
 
 
@@ -136,10 +143,13 @@ def from_linear(
         return _by_chunks(lambda part: _coded(part + plus, steps), linear, dtype)
 
     def quantise(part: NDArray[Any]) -> NDArray[Any]:
-        values = encode(np.clip(_float(part + plus, 1.0), 0, 1)).astype(
-            np.float64 if top > 0xFFFF else np.float32, copy=False
-        )
-        codes: NDArray[Any] = np.rint(np.clip(values, 0, 1) * top)
+        values = _float(part + plus, 1.0)
+        values = encode(np.clip(values, 0, 1, out=values))
+        if top > 0xFFFF:
+            values = values.astype(np.float64)
+        np.clip(values, 0, 1, out=values)
+        values *= top
+        codes: NDArray[Any] = np.rint(values, out=values)
         return codes
 
     return _by_chunks(quantise, linear, dtype)
@@ -228,7 +238,8 @@ def _float(part: NDArray[Any], scale: float) -> NDArray[np.floating]:
     """Floats of at least single precision, scaled."""
     if part.dtype == np.float64 or part.dtype == np.uint32:
         return part * np.float64(scale)
-    return part.astype(np.float32, copy=False) * np.float32(scale)
+    part = part.astype(np.float32, copy=False)
+    return part if scale == 1 else part * np.float32(scale)
 
 
 def _decoder(light: Light) -> Callable[[NDArray[np.floating]], NDArray[np.floating]]:

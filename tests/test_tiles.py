@@ -32,7 +32,7 @@ def scene(height: int, width: int, *channels: int) -> np.ndarray:
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(unfinished, "_TILE", 64)
+    monkeypatch.setattr(unfinished, "TILE", 64)
     monkeypatch.setattr(tiles, "_CORE", 128)
 
 
@@ -199,7 +199,7 @@ def test_killed_work_is_finished_by_the_next_run(tmp_path):
         "import os, cepstro\n"
         "from cepstro import tiles\n"
         "from cepstro.tiles import unfinished\n"
-        "tiles._CORE, unfinished._TILE = 128, 64\n"
+        "tiles._CORE, unfinished.TILE = 128, 64\n"
         "def kill(part):\n"
         "    if part > 0.5: os.kill(os.getpid(), 9)\n"
         f"tiles.blur_file({str(path)!r}, {str(out)!r}, cepstro.Disk(5), progress=kill)\n"

@@ -28,7 +28,7 @@ SCALE = [{"type": "scale", "scale": [1.0, 0.25, 0.25]}]
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(unfinished, "_TILE", 64)
+    monkeypatch.setattr(unfinished, "TILE", 64)
     monkeypatch.setattr(tiles, "_CORE", 128)
 
 

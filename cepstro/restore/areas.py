@@ -13,11 +13,10 @@ Corners are multiples of 8 px, so that the blocks of the denoiser fall as in the
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import pairwise
 
-from cepstro.fft import one_thread, threads
+from cepstro.fft import side_by_side
 
 _STEP = 8
 _LEAST = 96  # px: networks look 40 px far, and twice
@@ -80,20 +79,7 @@ def on_all(
         work(parts[0], tell)
         return
 
-    def alone(part: Area) -> None:
-        with one_thread():
-            work(part, _silent)
-
-    pool = ThreadPoolExecutor(threads())
-    try:
-        left = {pool.submit(alone, part) for part in parts}
-        while left:
-            done, left = wait(left, return_when=FIRST_COMPLETED)
-            for future in done:
-                future.result()
-            tell(1 - len(left) / len(parts))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    side_by_side(lambda part: work(part, _silent), parts, tell)
 
 
 def _silent(fraction: float) -> None:

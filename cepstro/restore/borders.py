@@ -79,12 +79,22 @@ def _mirror(index: NDArray[np.intp], size: int) -> NDArray[np.intp]:
     return np.where(index < size, index, 2 * size - 1 - index)
 
 
-def fill_gap(frame: Plane, size: tuple[int, int], gain: Gain, *, depth: int) -> None:
+def fill_gap(
+    frame: Plane,
+    size: tuple[int, int],
+    gain: Gain,
+    *,
+    depth: int,
+    sides: tuple[bool, bool] = (True, True),
+) -> None:
     """Fill the gap around a picture of `size` in the corner of its frame, in place.
 
-    Where bands of `depth` px along the gaps are a small part of the frame, only they are solved.
+    `sides` says whether the gap below it, and whether that beside it, is to be solved. Where bands
+    of `depth` px along the gaps are a small part of the frame, only they are.
     """
     (height, width), (rows, columns) = frame.shape, size
+    if not any(sides):
+        return
     bands = [_band(gap, depth) for gap in (height - rows, width - columns)]
     if bands[0] * width + bands[1] * height > _SMALL * height * width:
         whole = gain((height, width))
@@ -93,8 +103,10 @@ def fill_gap(frame: Plane, size: tuple[int, int], gain: Gain, *, depth: int) -> 
             _fill_rows(frame.T, slice(columns, None), turned)
             _fill_rows(frame, slice(rows, None), whole)
         return
-    _fill_seam(frame.T, columns, _turned(gain((height, bands[1])), bands[1]), depth)
-    _fill_seam(frame, rows, gain((bands[0], width)), depth)
+    if sides[1]:
+        _fill_seam(frame.T, columns, _turned(gain((height, bands[1])), bands[1]), depth)
+    if sides[0]:
+        _fill_seam(frame, rows, gain((bands[0], width)), depth)
 
 
 def _band(gap: int, depth: int) -> int:

@@ -65,10 +65,20 @@ def border_gain(psf: PSF, nsr: NSR, *, error: float = 0.0) -> Gain:
     return gain
 
 
-def surround(frame: Plane, size: tuple[int, int], halfwidth: int, gain: Gain) -> None:
-    """Continue a plane (its mean removed) in the corner of its frame over the frame's gap."""
+def surround(
+    frame: Plane,
+    size: tuple[int, int],
+    halfwidth: int,
+    gain: Gain,
+    *,
+    sides: tuple[bool, bool] = (True, True),
+) -> None:
+    """Continue a plane (its mean removed) in the corner of its frame over the frame's gap.
+
+    Only mirrored are the gaps below and beside it that `sides` leaves out.
+    """
     mirror(frame, size)
-    fill_gap(frame, size, gain, depth=max(16, 4 * halfwidth))
+    fill_gap(frame, size, gain, depth=max(16, 4 * halfwidth), sides=sides)
 
 
 def restore(frame: Plane, size: tuple[int, int], filter: NDArray[np.inexact]) -> Plane:

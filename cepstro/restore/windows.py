@@ -11,6 +11,7 @@ refused.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,9 +22,9 @@ from cepstro.light import Light, clipped, from_linear, to_linear
 from cepstro.noise import spread_corners
 from cepstro.photo import check_finite
 from cepstro.psf import PSF, Motion
-from cepstro.restore import prior, sparse, wiener
+from cepstro.restore import prior, sparse, tuning, wiener
 from cepstro.restore.areas import halo as areas_halo
-from cepstro.restore.borders import Plane, embed, frame_shape
+from cepstro.restore.borders import Gain, Plane, frame_shape
 from cepstro.restore.colour import (
     FLAT,
     Job,
@@ -43,6 +44,9 @@ _LONGEST_HALO = 1024  # px
 _MEAN_SIDE, _MEAN_BLOCKS = 64, 96  # px; of blocks that tell the mean only
 _KEPT = 4  # filters: those of windows in the middle, at two sides and in the corners
 
+Sides = tuple[bool, bool]  # whether a window touches the picture's top or bottom, left or right
+Core = tuple[slice, slice]  # part of a window
+ALL: Core = slice(None), slice(None)
 Blocks = NDArray[Any]  # N x n x n (x C), as encoded
 Sample = tuple[int, list[tuple[int, int]]]  # side and top left corners of blocks
 
@@ -65,16 +69,15 @@ def samples(
     if method == "wiener" and isinstance(nsr, (int, float)):
         side = min(_MEAN_SIDE, *shape)
         return [(side, spread_corners(shape, side, _MEAN_BLOCKS))]
-    found = [prior.places(shape, psf)]
-    if method != "wiener":
-        side = min(sparse.crop_side(psf), *shape)
-        found.append((side, spread_corners(shape, side, sparse.CROPS)))
-    return found
+    return [prior.places(shape, psf), tuning.places(shape, psf)]
 
 
 @dataclass(slots=True, eq=False)
 class ByWiener:
-    """The Wiener filter of every channel of one picture; called with window after window."""
+    """The Wiener filter of every channel of one picture; called with window after window.
+
+    Filters, gains and memory are kept for the next window, but do not travel to other processes.
+    """
 
     psfs: list[PSF]
     nsrs: list[wiener.NSR]
@@ -83,38 +86,64 @@ class ByWiener:
     light: Light
     halo: int
     _filters: dict[tuple[Any, ...], NDArray[np.inexact]] = field(default_factory=dict)
+    _gains: dict[tuple[Any, ...], Gain] = field(default_factory=dict)
+    _memory: list[tuple[Plane, NDArray[np.complexfloating]]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def __call__(self, window: NDArray[Any], border: bool) -> NDArray[Any]:
-        """Restore a window as encoded; `border`: it touches the border of the picture."""
+    def __reduce__(self) -> tuple[Any, ...]:
+        own = self.psfs, self.nsrs, self.means, self.error, self.light, self.halo
+        return ByWiener, own
+
+    def __call__(
+        self, window: NDArray[Any], border: Sides = (True, True), core: Core = ALL
+    ) -> NDArray[Any]:
+        """Restore the core of a window as encoded; `border`: it touches that of the picture."""
         check_finite(window)
-        out = window.copy()
+        out = window[core].copy()
         planes, targets = (x[..., None] if x.ndim == 2 else x for x in (window, out))
-        for c in range(len(self.psfs)):
-            plane = to_linear(planes[..., c], light=self.light, less=self.means[c])
-            sharp = self._restored(c, plane, border)
-            targets[..., c] = from_linear(sharp, window.dtype, light=self.light, plus=self.means[c])
+        size = window.shape[0], window.shape[1]
+        inside = tuple(slice(*part.indices(n)) for part, n in zip(core, size, strict=True))
+        for c, (psf, nsr) in enumerate(zip(self.psfs, self.nsrs, strict=True)):
+            shape = frame_shape(size, psf.halfwidth)
+            frame, spectrum = memory = self._free(shape)
+            seen = frame[: size[0], : size[1]]
+            to_linear(planes[..., c], light=self.light, out=seen, less=self.means[c])
+            filter, gain = self._of(psf, nsr, shape)
+            wiener.surround(frame, size, psf.halfwidth, gain, sides=border)
+
+            def store(rows: slice, band: Plane, c: int = c) -> None:
+                codes = from_linear(band, out.dtype, light=self.light, plus=self.means[c])
+                targets[rows, :, c] = codes
+
+            part = inside[0], inside[1]
+            wiener.restore_bands(frame, part, filter, store, spectrum=spectrum)
+            self._memory.append(memory)
         return out
 
-    def _restored(self, c: int, plane: Plane, border: bool) -> Plane:
-        """Restore a plane whose mean is taken away."""
-        psf, nsr = self.psfs[c], self.nsrs[c]
-        size = plane.shape[0], plane.shape[1]
-        if border:
-            frame = wiener.extend(plane, psf, nsr, error=self.error)
-        else:
-            frame = embed(plane, frame_shape(size, psf.halfwidth))
-        return wiener.restore(frame, size, self._filter(psf, nsr, frame))
-
-    def _filter(self, psf: PSF, nsr: wiener.NSR, frame: Plane) -> NDArray[np.inexact]:
-        shape = frame.shape[0], frame.shape[1]
-        key = psf, nsr, shape
-        found = self._filters.get(key)
-        if found is None:
-            found = wiener.inverse(psf, nsr, shape, error=self.error)
-            if len(self._filters) >= _KEPT * len(self.psfs):
-                self._filters.clear()
-            self._filters[key] = found
+    def _free(self, shape: tuple[int, int]) -> tuple[Plane, NDArray[np.complexfloating]]:
+        """Take a frame and its spectrum, from a window before if there are any."""
+        with self._lock:
+            found = self._memory.pop() if self._memory else None
+        if found is None or found[0].shape != shape:
+            half = shape[0], shape[1] // 2 + 1
+            return np.empty(shape, np.float32), np.empty(half, np.complex64)
         return found
+
+    def _of(
+        self, psf: PSF, nsr: wiener.NSR, shape: tuple[int, int]
+    ) -> tuple[NDArray[np.inexact], Gain]:
+        """Filter, and gain at the border, of a frame of `shape`."""
+        with self._lock:  # of windows side by side one makes it, the others wait
+            gain = self._gains.setdefault(
+                (psf, nsr), wiener.border_gain(psf, nsr, error=self.error)
+            )
+            found = self._filters.get((psf, nsr, shape))
+            if found is None:
+                found = wiener.inverse(psf, nsr, shape, error=self.error)
+                if len(self._filters) >= _KEPT * len(self.psfs):
+                    self._filters.clear()
+                self._filters[psf, nsr, shape] = found
+            return found, gain
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,8 +158,10 @@ class ByAreas:
     light: Light
     halo: int
 
-    def __call__(self, window: NDArray[Any], border: bool) -> NDArray[Any]:
-        """Restore a window as encoded; its sides are dealt with alike, border or not."""
+    def __call__(
+        self, window: NDArray[Any], border: Sides = (True, True), core: Core = ALL
+    ) -> NDArray[Any]:
+        """Restore the core of a window as encoded; all sides are dealt with alike."""
         check_finite(window)
         out = window.copy()
         planes, targets = (x[..., None] if x.ndim == 2 else x for x in (window, out))
@@ -139,7 +170,7 @@ class ByAreas:
             planes, targets, self.psfs, self.method, self.nsr, None, self.error, self.light, _ignore
         )
         (by_luminance if self.measured.rests else by_channel)(job, self.measured)
-        return out
+        return out[core]
 
 
 def measure(
@@ -168,7 +199,7 @@ def measure(
     if method != "wiener":
         # Once left 4 values of 100,000 beyond 1/255 on a photo (total variation), twice none.
         halo = 2 * max(areas_halo(psf.halfwidth) for psf in psfs)
-        found = _measured(blocks[0], blocks[1], psfs, nsr, noise, light)
+        found = _measured(blocks[0], blocks[1], psfs, nsr, noise, error, light)
         return ByAreas(psfs, found, method, nsr, error, light, halo)
     planes = blocks[0] if blocks[0].ndim == 4 else blocks[0][..., None]
     nsrs: list[wiener.NSR] = []
@@ -179,7 +210,8 @@ def measure(
         if isinstance(nsr, (int, float)):
             nsrs.append(float(nsr))
         else:
-            nsrs.append(_prior(plane, psf, noise, light))
+            crops = to_linear(blocks[1].reshape(*blocks[1].shape[:3], -1)[..., c], light=light)
+            nsrs.append(_prior(plane, crops, psf, noise, error, light))
     halo = max(_reach(psf, one, error) for psf, one in zip(psfs, nsrs, strict=True))
     return ByWiener(psfs, nsrs, means, error, light, halo)
 
@@ -190,6 +222,7 @@ def _measured(
     psfs: list[PSF],
     nsr: float | str | None,
     noise: float | None,
+    error: float,
     light: Light,
 ) -> Measured:
     """Measure for a strong method what `by_luminance` or `by_channel` measure on whole pictures."""
@@ -210,8 +243,10 @@ def _measured(
             return Plan(psf, fitted, mean, unseen(mask))
         if isinstance(nsr, (int, float)):
             fitted = fitted.at(float(nsr))
-        parts = (crop - mean).reshape(-1, crop.shape[1], crop.shape[1])
-        scale = sparse.measure_crops(parts, float(plane.std(dtype=np.float64)), psf, fitted)
+        parts = list((crop - mean).reshape(-1, crop.shape[1], crop.shape[1]))
+        if not unseen(mask):
+            fitted = tuning.tuned(fitted, parts, psf, error=error)
+        scale = sparse.measure(parts, float(plane.std(dtype=np.float64)), psf, fitted)
         return Plan(psf, fitted, mean, unseen(mask), square, scale)
 
     if len(psfs) != 3 or any(psf != psfs[0] for psf in psfs):
@@ -242,14 +277,18 @@ def _ignore(fraction: float) -> None:
     pass
 
 
-def _prior(plane: Plane, psf: PSF, noise: float | None, light: Light) -> prior.Prior:
+def _prior(
+    blocks: Plane, crops: Plane, psf: PSF, noise: float | None, error: float, light: Light
+) -> prior.Prior:
+    """Prior of a plane of light, of which blocks and crops are at hand."""
     known = None
     if noise is not None:
         known = noise * float(
-            np.sqrt(np.mean(np.square(steepness(plane, light)), dtype=np.float64))
+            np.sqrt(np.mean(np.square(steepness(blocks, light)), dtype=np.float64))
         )
-    plane -= plane.mean(dtype=np.float64).astype(np.float32)
-    return prior.fit_blocks(plane, psf, noise=known)
+    mean = blocks.mean(dtype=np.float64).astype(np.float32)
+    fitted = prior.fit_blocks(blocks - mean, psf, noise=known)
+    return tuning.tuned(fitted, list(crops - mean), psf, error=error)
 
 
 def _reach(psf: PSF, nsr: wiener.NSR, error: float) -> int:

@@ -9,19 +9,24 @@ picture. Results appear whole, and stopped work goes on where it was (`unfinishe
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cepstro.fft import side_by_side
 from cepstro.light import Light
 from cepstro.photo import MAX_PIXELS, check_finite
 from cepstro.photo.limits import Limit
 from cepstro.psf import PSF, psf_to_dict
 from cepstro.restore import METHODS, windows
+from cepstro.restore.windows import Core, Sides
 from cepstro.synthesis import blur
 from cepstro.synthesis import halo as blur_halo
+from cepstro.tiles import unfinished
 from cepstro.tiles.look import analyze_file
 from cepstro.tiles.source import Form, Sheet, is_zarr, opened
 from cepstro.tiles.unfinished import begin
@@ -29,9 +34,11 @@ from cepstro.tiles.unfinished import begin
 __all__ = ["analyze_file", "blur_file", "deblur_file", "too_large"]
 
 Progress = Callable[[float], None]
-Work = Callable[[NDArray[Any], bool], NDArray[Any]]  # a window, and whether it touches the border
+Work = Callable[[NDArray[Any], Sides, Core], NDArray[Any]]  # the core of a window, worked on
 
-_CORE = 2048  # px; of the blocks worked on
+_CORE = 2048  # px; about the side of the blocks worked on
+_AT_ONCE = 4  # windows, which then share the cores: more would need more memory
+_STRIP = 96 << 20  # bytes decoded at once
 
 
 def too_large(path: str | Path) -> bool:
@@ -141,7 +148,7 @@ def blur_file(
     """
 
     def plan(sheet: Sheet, form: Form, light: Light) -> tuple[Work, int]:
-        return lambda window, border: blur(window, psf, light=light), blur_halo([psf])
+        return lambda window, _, core: blur(window, psf, light=light)[core], blur_halo([psf])
 
     _each_sheet(Path(source), Path(target), plan, ["blur", psf_to_dict(psf)], light, progress)
 
@@ -175,43 +182,83 @@ def _each_sheet(
     with opened(path) as source:
         form = source.sheets[0].form
         light = form.light if light is None else light
-        tops = list(range(0, form.size[0], _CORE))
+        rows = _cuts(form.size[0])
+        tops = [part.start for part in rows]
         parts = len(source.sheets) * len(tops)
-        stamp = [__version__, settings, repr(light), _CORE]
+        stamp = [__version__, settings, repr(light), tops]
         with begin(source, target, stamp, parts) as result:
             for index, sheet in enumerate(source.sheets):
-                missing = [top for top in tops if not result.has(index, top)]
+                missing = [at for at, top in enumerate(tops) if not result.has(index, top)]
                 if not missing:
                     continue
                 work, halo = plan(sheet, form, light)
-                for top in missing:
-                    done = index * len(tops) + tops.index(top)
+                for at in missing:
+                    done = index * len(tops) + at
 
                     def in_row(part: float, done: int = done) -> None:
                         tell((done + part) / parts)
 
-                    band = _band(sheet, form, work, halo, top, in_row)
-                    result.keep(index, top, band)
+                    band = _band(sheet, form, work, halo, rows[at], in_row)
+                    result.keep(index, tops[at], band)
+                    del band
             result.finish(tops)
         tell(1.0)
 
 
+def _cuts(length: int) -> list[slice]:
+    """Cut a side into blocks of whole tiles, all of about the same length."""
+    count = max(1, round(length / _CORE))
+    tiles = -(-length // unfinished.TILE)
+    edges = [round(i * tiles / count) * unfinished.TILE for i in range(count)] + [length]
+    return [slice(*edge) for edge in pairwise(edges)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A block and the window around it, along one side of the picture."""
+
+    window: slice
+    block: slice
+    border: bool  # whether the window touches that of the picture
+
+    @property
+    def core(self) -> slice:
+        """The block in its window."""
+        return slice(self.block.start - self.window.start, self.block.stop - self.window.start)
+
+
+def _span(block: slice, halo: int, length: int) -> _Span:
+    """Window of a block; all windows are of one length, so that one filter serves them."""
+    longest = max(part.stop - part.start for part in _cuts(length))
+    wide = min(longest + 2 * halo, length)
+    start = min(max(block.start - halo, 0), length - wide)
+    return _Span(slice(start, start + wide), block, start == 0 or start + wide == length)
+
+
 def _band(
-    sheet: Sheet, form: Form, work: Work, halo: int, top: int, tell: Progress
+    sheet: Sheet, form: Form, work: Work, halo: int, rows: slice, tell: Progress
 ) -> NDArray[Any]:
     """One row of blocks of the result: height x width x samples."""
     height, width = form.size
-    rows = min(_CORE, height - top)
-    band = np.empty((rows, width, form.samples), form.dtype)
-    for left in range(0, width, _CORE):
-        columns = min(_CORE, width - left)
-        y, x = max(top - halo, 0), max(left - halo, 0)
-        bottom, right = min(top + rows + halo, height), min(left + columns + halo, width)
-        window = sheet.window(y, x, bottom - y, right - x)
-        check_finite(window)
-        made = work(window, form.touches((y, x), window.shape))
-        core = made[top - y : top - y + rows, left - x : left - x + columns]
-        band[:, left : left + columns] = core.reshape(rows, columns, form.samples)
-        del window, made, core
-        tell((left + columns) / width)
+    band = np.empty((rows.stop - rows.start, width, form.samples), form.dtype)
+    down = _span(rows, halo, height)
+    across = [_span(block, halo, width) for block in _cuts(width)]
+    tall, wide = (span.window.stop - span.window.start for span in (down, across[0]))
+    some = max(1, _STRIP // (tall * wide * form.samples * form.dtype.itemsize))
+    for first in range(0, len(across), some):
+        spans = across[first : first + some]
+        left, right = spans[0].window.start, spans[-1].window.stop
+        strip = sheet.window(down.window.start, left, tall, right - left)
+        check_finite(strip)
+
+        def restore(span: _Span, strip: NDArray[Any] = strip, left: int = left) -> None:
+            window = strip[:, span.window.start - left : span.window.stop - left]
+            made = work(window, (down.border, span.border), (down.core, span.core))
+            band[:, span.block] = made.reshape(len(band), -1, form.samples)
+
+        def so_far(part: float, first: int = first, count: int = len(spans)) -> None:
+            tell((first + part * count) / len(across))
+
+        side_by_side(restore, spans, so_far, most=_AT_ONCE)
+        del strip
     return band

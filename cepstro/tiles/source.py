@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -25,6 +25,8 @@ from cepstro.photo import safe_name
 
 Shape = tuple[int, int]
 _AXES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}  # of OME-Zarr
+_KEPT_ROWS = 512  # px above the end of a window whose tiles the window below it may want again
+_KEPT_BYTES = 64 << 20
 DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 
 
@@ -54,10 +56,6 @@ class Form:
     def colours(self) -> int:
         """Channels without alpha."""
         return self.samples - (self.samples in (2, 4))
-
-    def touches(self, at: Shape, shape: tuple[int, ...]) -> bool:
-        """Whether a window touches the picture's border."""
-        return 0 in at or at[0] + shape[0] == self.size[0] or at[1] + shape[1] == self.size[1]
 
 
 class Source(AbstractContextManager["Source"], Protocol):
@@ -186,6 +184,7 @@ class _TiffSheet:
     file: Any
     lock: threading.Lock
     pool: ThreadPoolExecutor
+    kept: dict[int, NDArray[Any]] = field(default_factory=dict)  # of the window before, its last
 
     def window(self, top: int, left: int, height: int, width: int) -> NDArray[Any]:
         """Decode a window: height x width, or with channels last."""
@@ -197,11 +196,16 @@ class _TiffSheet:
             rows, columns = min(key.rowsperstrip, self.form.size[0]), self.form.size[1]
         across = -(-self.form.size[1] // columns)
 
+        last: dict[int, NDArray[Any]] = {}
+
         def decode(place: Shape) -> None:
             row, column = place
-            segment = self._segment(row * across + column)
+            index = row * across + column
+            segment = self.kept[index] if index in self.kept else self._segment(index)
             if segment is None:
                 return
+            if (row + 1) * rows > top + height - _KEPT_ROWS:
+                last[index] = segment
             y, x = row * rows - top, column * columns - left  # of the segment in the window
             here = np.s_[max(y, 0) : y + segment.shape[0], max(x, 0) : x + segment.shape[1]]
             part = out[here]
@@ -216,6 +220,9 @@ class _TiffSheet:
             for column in range(left // columns, -(-(left + width) // columns))
         ]
         list(self.pool.map(decode, places))
+        self.kept.clear()
+        if sum(segment.nbytes for segment in last.values()) <= _KEPT_BYTES:
+            self.kept.update(last)
         return out[..., 0] if self.form.samples == 1 else out
 
     def _segment(self, index: int) -> NDArray[Any] | None:
