@@ -11,7 +11,7 @@ from cepstro.restore import METHODS, deblur
 from cepstro.restore.areas import areas
 from cepstro.restore.colour import steepness
 from cepstro.restore.dct import basis, coefficient_variance, denoise, shifts
-from cepstro.restore.gradients import divergence, gradients
+from cepstro.restore.gradients import divergence, gradients, shrink
 from cepstro.restore.observation import observe, weigh
 from cepstro.restore.prior import Prior, fit
 from cepstro.restore.response import response
@@ -166,6 +166,21 @@ def test_gradient_and_divergence_are_adjoint():
     assert left == pytest.approx(np.vdot(x, divergence(p, q)), rel=1e-4)
 
 
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_shrinking_gradients_holds_back_what_it_takes(monkeypatch, threads):
+    monkeypatch.setenv("CEPSTRO_THREADS", threads)
+    rng = np.random.default_rng(3)
+    x, held_y, held_x = rng.standard_normal((3, 150, 40)).astype(np.float32)
+    down, right = (plane + old for plane, old in zip(gradients(x), (held_y, held_x), strict=True))
+    size = np.hypot(down, right)
+    left = np.maximum(1 - 0.7 / size, 0)
+    rest = shrink(x, (held_y, held_x), np.float32(0.7))
+    assert held_y == pytest.approx(down * (1 - left), abs=1e-5)
+    assert held_x == pytest.approx(right * (1 - left), abs=1e-5)
+    assert rest[0] == pytest.approx(down * (2 * left - 1), abs=1e-5)
+    assert rest[1] == pytest.approx(right * (2 * left - 1), abs=1e-5)
+
+
 def test_blur_and_its_conjugate_are_adjoint_for_a_lopsided_kernel():
     kernel = np.zeros((5, 5))
     kernel[0, 1], kernel[2, 2], kernel[4, 0] = 0.3, 0.5, 0.2
@@ -199,15 +214,41 @@ def test_cosine_basis_is_orthonormal_and_noise_variances_are_right():
     assert found == pytest.approx(predicted, rel=0.25, abs=1e-3)
 
 
+@pytest.mark.parametrize("shape", [(40, 50), (41, 51)])
+def test_noise_variances_follow_from_the_autocovariance(shape):
+    rng = np.random.default_rng(5)
+    spot = np.zeros(shape)
+    spot[:4, :6] = rng.random((4, 6))
+    power = np.abs(np.fft.rfft2(spot)) ** 2
+    covariance = np.fft.irfft2(power, s=shape)
+    lag = np.arange(8)[:, None] - np.arange(8)
+    near = covariance[lag[:, None, :, None], lag[None, :, None, :]]  # of px (y, x) and (v, u)
+    expected = np.einsum("iy,jx,yxvu,iv,ju->ij", basis(8), basis(8), near, basis(8), basis(8))
+    assert coefficient_variance(power, shape) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("local", [None, 1.0])
+def test_denoiser_is_smooth_where_a_threshold_jumps(local):
+    rng = np.random.default_rng(6)
+    picture = rng.normal(0, 1, (200, 1000)).astype(np.float32)
+    other = picture + rng.normal(0, 1e-3, picture.shape).astype(np.float32)
+    around = None if local is None else np.full(picture.shape, local, np.float32)
+    first, second = (
+        denoise(plane, np.full((8, 8), 0.3), threshold=2.4, local=around, grids=[(0, 0)])
+        for plane in (picture, other)
+    )
+    assert np.abs(first - second).max() < 0.02
+
+
 def test_denoiser_keeps_a_clean_picture_and_cleans_a_noisy_one():
     y, x = np.mgrid[:96, :120]
     clean = (np.sin(x / 9) + np.cos(y / 7) > 0.3).astype(np.float32)
     noisy = clean + np.random.default_rng(5).normal(0, 0.1, clean.shape).astype(np.float32)
     variance = np.full((8, 8), 0.01)
     grids = shifts(8, 0)
-    out = denoise(noisy, variance, threshold=2.7, local=None, grids=grids)
+    out = denoise(noisy, variance, threshold=2.4, local=None, grids=grids)
     assert psnr(out, clean) > psnr(noisy, clean) + 5
-    kept = denoise(clean, variance * 1e-8, threshold=2.7, local=None, grids=grids)
+    kept = denoise(clean, variance * 1e-8, threshold=2.4, local=None, grids=grids)
     assert np.abs(kept - clean).max() < 1e-3
 
 

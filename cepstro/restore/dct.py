@@ -1,15 +1,19 @@
-"""A denoiser for pictures with coloured noise: block cosine transforms, thresholded and averaged.
+"""A denoiser for pictures with coloured noise: block cosine transforms, shrunk and averaged.
 
-Every block of n x n px is transformed; coefficients below `threshold` times their noise's standard
-deviation are set to zero; the blocks go back, weighted by one over the number they kept; and the
-results over several shifts of the block grid are averaged (Yaroslavsky 1996, Guleryuz 2007).
-The noise of coefficient (i, j) follows from the noise's power spectrum P by its autocovariance r:
+Every block of n x n px is transformed; a coefficient of r times its limit (`threshold` standard
+deviations of its noise) is multiplied by r^8 / (1 + r^8); the blocks go back, weighted by one over
+the sum of these factors; and the results over several shifts of the block grid are averaged
+(Yaroslavsky 1996, Guleryuz 2007, who set to zero what is below the limit). The noise of
+coefficient (i, j) follows from the noise's power spectrum P by its autocovariance r:
 
     var_ij = sum_(dy,dx) r(dy, dx) w_i(dy) w_j(dx),    w_i = autocorrelation of basis vector i
 
-Rows and columns are transformed as batched matrix products: 5 ms a megapixel and shift on one
-core, where one 64 x 64 product a block needs 7. Blocks of 16 gain on smooth photos what they lose
-on textured ones; a second, empirical-Wiener pass gained nothing.
+A sum of a few cosines tells r near 0. Zero below the limit fell the other way for a tenth of
+1/255 of light: of the values of a picture restored in areas (`areas`), 5 to 10 times as many were
+off by more than 1/255. In the mean of 72 cases r^8 and a limit of 2.4 are 0.04 dB above zero below
+2.7 and 0.01 above zero below 2.4; r^4 is 0.01 below r^8, ramps and 1 - r^-4 0.03 to 0.06. Blocks of
+16 gain on smooth photos what they lose on textured ones; a second, empirical-Wiener pass gained
+nothing.
 """
 
 from __future__ import annotations
@@ -19,13 +23,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.fft import irfft2
+from cepstro.fft import by_rows
 
 Plane = NDArray[np.float32]
 
 SIDE = 8
 _BAND = 8  # rows of blocks worked on at a time
-_WIDE = 400  # and columns: products small enough for BLAS to leave the threads to us
+_WIDE = 100  # and columns: small enough for the cache, and for BLAS to leave the threads to us
+_FAR = np.float32(1e4)  # square over the threshold's from which on nothing is lost
 
 
 @lru_cache(maxsize=4)
@@ -41,10 +46,22 @@ def coefficient_variance(
     power: NDArray[np.floating], shape: tuple[int, int], n: int = SIDE
 ) -> NDArray[np.float64]:
     """Variance of each DCT coefficient of noise with a given power spectrum (rfft2 layout)."""
-    covariance = irfft2(power.astype(np.float32, copy=False), shape)
-    lag = np.arange(-(n - 1), n)
-    near = covariance[np.ix_(lag % shape[0], lag % shape[1])].astype(np.float64)
+    lag = np.arange(n)
+    rows = 2 * np.pi / shape[0] * np.outer(lag, np.arange(power.shape[0]))
+    columns = 2 * np.pi / shape[1] * np.outer(lag, np.arange(power.shape[1]))
+    twice = np.full(power.shape[1], 2.0)  # all but the first and the Nyquist column stand for two
+    twice[0] = 1
+    if shape[1] % 2 == 0:
+        twice[-1] = 1
+    waves = np.concatenate([np.cos(columns) * twice, np.sin(columns) * twice])
+    sums = (power @ waves.T.astype(power.dtype)).astype(np.float64)
+    even, odd = np.cos(rows) @ sums[:, :n], np.sin(rows) @ sums[:, n:]
+    near = np.empty((2 * n - 1, 2 * n - 1))  # covariance by lag, from (-(n - 1), -(n - 1)) on
+    near[n - 1 :, n - 1 :] = even - odd
+    near[: n - 1, n - 1 :] = (even + odd)[:0:-1]
+    near[:, : n - 1] = near[::-1, : n - 1 : -1]
     weights = np.stack([np.correlate(row, row, "full") for row in basis(n)])
+    near /= shape[0] * shape[1]
     variance: NDArray[np.float64] = np.maximum(weights @ near @ weights.T, 1e-14)
     return variance
 
@@ -76,7 +93,7 @@ def denoise(
     variance : n x n
         Of the noise of each coefficient, see `coefficient_variance`.
     threshold : float
-        In standard deviations; 2.7 for pictures, as in BM3D.
+        In standard deviations; 2.4 for pictures.
     local : H x W float32 or None
         Factor of the noise's standard deviation, place by place.
     grids : list of (int, int)
@@ -91,37 +108,45 @@ def denoise(
     weights = np.full_like(picture, 1e-20)
     forth = basis(n).astype(np.float32)
     back = np.ascontiguousarray(forth.T)
-    limit = (threshold * np.sqrt(variance)).astype(np.float32)[None, :, None, :]
+    scale = np.tile((1 / (threshold * np.sqrt(variance))).astype(np.float32), _WIDE)
 
     def work(top: int, left: int, rows: int, columns: int) -> None:
         """Denoise one band of blocks: `rows` x `columns` of them from (top, left)."""
         area = (slice(top, top + rows * n), slice(left, left + columns * n))
-        blocks = np.matmul(forth, picture[area].reshape(rows, n, columns * n))
-        blocks = np.matmul(blocks.reshape(rows * n, columns, n), back)
-        blocks = blocks.reshape(rows, n, columns, n)
-        if around is None:
-            keep = np.abs(blocks) > limit
-        else:
-            ratio = around[top + n // 2 :: n, left + n // 2 :: n][:rows, :columns]
-            keep = np.abs(blocks) > limit * ratio[:, None, :, None]
-        keep[:, 0, :, 0] = True
-        blocks *= keep
-        kept = keep.sum(axis=3, dtype=np.uint8).sum(axis=1, dtype=np.float32)
-        weight = 1 / kept
+        lines, singles = (rows, n, columns * n), (rows * n, columns, n)
+        blocks = np.matmul(forth, picture[area].reshape(lines))
+        blocks = np.matmul(blocks.reshape(singles), back).reshape(lines)
+        ratio: Plane | np.float32 = np.float32(1)
+        lost = blocks * scale[:, : columns * n]
         if around is not None:
-            weight /= ratio * ratio
-        blocks = np.matmul(blocks.reshape(rows * n, columns, n), forth)
-        blocks = np.matmul(back, blocks.reshape(rows, n, columns * n))
-        blocks = blocks.reshape(rows, n, columns, n)
-        blocks *= weight[:, None, :, None]
-        into = (rows, n, columns, n)
-        total[area].reshape(into)[...] += blocks
-        weights[area].reshape(into)[...] += weight[:, None, :, None]
+            ratio = around[top + n // 2 :: n, left + n // 2 :: n][:rows, :columns]
+            lost *= np.repeat(1 / ratio, n, axis=1)[:, None]
+        np.square(lost, out=lost)
+        np.minimum(lost, _FAR, out=lost)
+        np.square(lost, out=lost)
+        np.square(lost, out=lost)
+        lost += 1
+        np.reciprocal(lost, out=lost)
+        lost[:, 0, ::n] = 0
+        weight = 1 / (n * n - lost.sum(axis=1).reshape(rows, columns, n).sum(axis=2))
+        weight /= ratio * ratio
+        lost *= blocks
+        blocks -= lost
+        blocks = np.matmul(blocks.reshape(singles), forth)
+        blocks = np.matmul(back, blocks.reshape(lines))
+        spread = np.repeat(weight, n, axis=1)[:, None]
+        blocks *= spread
+        total[area].reshape(lines)[...] += blocks
+        weights[area].reshape(lines)[...] += spread
 
     for top, left in grids:
         rows, columns = (picture.shape[0] - top) // n, (picture.shape[1] - left) // n
-        for y in range(0, rows, _BAND):
+
+        def band(part: slice, top: int = top, left: int = left, columns: int = columns) -> None:
             for x in range(0, columns, _WIDE):
-                work(top + y * n, left + x * n, min(_BAND, rows - y), min(_WIDE, columns - x))
+                start = top + part.start * n, left + x * n
+                work(*start, part.stop - part.start, min(_WIDE, columns - x))
+
+        by_rows(band, rows, _BAND)
     total /= weights
     return total[n : n + height, n : n + width]

@@ -21,17 +21,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from cepstro.fft import irfft2, rfft2
-from cepstro.noise import spread_blocks
 from cepstro.psf import PSF
 from cepstro.restore.borders import Plane
-from cepstro.restore.gradients import divergence, gradients
+from cepstro.restore.gradients import divergence, gradients, shrink
 from cepstro.restore.observation import Observation, observe
 from cepstro.restore.prior import Prior
 
 _LEAST, _MOST = 0.04, 0.5  # bounds of lambda
 _FACTOR = 0.5  # lambda over (band edge x contrast / noise): 0.12 and 1 lose 0.1 to 1 dB
-CROPS = 9
-_CROP = 192  # px: side of the crops that tell the mean gradient
 _STIFFNESS = 0.3  # threshold of the shrinkage: b / stiffness
 
 
@@ -68,19 +65,9 @@ def restore(
     divisor[0, 0] = max(divisor[0, 0], 1e-12)
     conjugate /= divisor
     back = penalty * seen.doubt / divisor
-    held_y, held_x = np.zeros_like(x), np.zeros_like(x)
+    held = np.zeros_like(x), np.zeros_like(x)
     for k in range(steps):
-        down, right = gradients(x)
-        down += held_y
-        right += held_x
-        size = np.hypot(down, right)
-        np.maximum(size, np.float32(1e-12), out=size)
-        size = np.maximum(1 - limit / size, 0)
-        np.multiply(down, 1 - size, out=held_y)
-        np.multiply(right, 1 - size, out=held_x)
-        down -= 2 * held_y
-        right -= 2 * held_x
-        estimate = rfft2(divergence(down, right))
+        estimate = rfft2(divergence(*shrink(x, held, limit)))
         estimate *= back
         estimate += conjugate * data
         x = irfft2(estimate, shape)
@@ -91,20 +78,8 @@ def restore(
     return np.asarray(x, np.float32)
 
 
-def measure(plane: Plane, psf: PSF, prior: Prior) -> Scale:
-    """Measure a whole blurred plane (its mean removed) before its areas are restored."""
-    side = crop_side(psf)
-    crops = spread_blocks(plane, side, CROPS) if min(plane.shape) > side else [plane]
-    return measure_crops(crops, float(plane.std(dtype=np.float64)), psf, prior)
-
-
-def crop_side(psf: PSF) -> int:
-    """Side of the crops that `measure` looks at, px."""
-    return max(_CROP, 8 * psf.halfwidth)
-
-
-def measure_crops(crops: Iterable[Plane], contrast: float, psf: PSF, prior: Prior) -> Scale:
-    """Measure as `measure` does, on crops and the contrast of a plane that is not at hand."""
+def measure(crops: Iterable[Plane], contrast: float, psf: PSF, prior: Prior) -> Scale:
+    """Measure a blurred plane of this contrast (standard deviation) on crops of it."""
     weight = float(np.clip(_FACTOR * prior.edge * contrast / prior.level(), _LEAST, _MOST))
     return Scale(_mean_gradient(list(crops), psf, prior), weight)
 
