@@ -20,9 +20,13 @@ def planes(rng, shape=(40, 56)):
     return base, [base + 0.1 * rng.standard_normal(shape).astype(np.float32) for _ in range(3)]
 
 
+def room(channels, shape):
+    return network._empty({}, 0, (shape[0], channels, shape[1]))
+
+
 def framed(x):
     """C x H x W as the network keeps it: rows x channels x columns with a rim of zeros."""
-    out = network._empty(x.shape[1], x.shape[0], x.shape[2])
+    out = room(len(x), x.shape[1:])
     network._inner(out)[...] = x.swapaxes(0, 1)
     return out
 
@@ -41,12 +45,14 @@ def test_convolution_is_scipys_with_zeros_beyond(rng, monkeypatch, shape, thread
         sum(correlate(x[i], kernel[i], mode="constant") for i in range(3)) for kernel in kernels
     ]
     weights = kernels.transpose(0, 2, 3, 1).reshape(4, -1)
-    found = network._conv(framed(x), weights, last=True)
+    found = network._conv(framed(x), weights, room(4, shape), last=True)
     np.testing.assert_allclose(unframed(found), expected, atol=1e-4)
     assert not found[0].any() and not found[-1].any()
     assert not found[..., 0].any() and not found[..., -1].any()
     np.testing.assert_allclose(
-        unframed(network._conv(framed(x), weights)), np.maximum(expected, 0), atol=1e-4
+        unframed(network._conv(framed(x), weights, room(4, shape))),
+        np.maximum(expected, 0),
+        atol=1e-4,
     )
 
 
@@ -58,7 +64,7 @@ def test_coarse_pixels_are_mixed_from_four_and_back_to_four(rng):
         for j in range(2):
             coarse += np.einsum("oc,cyx->oyx", down[:, i, j], x[:, i::2, j::2])
     coarse = np.maximum(coarse, 0)
-    made = network._down(framed(x), down.reshape(5, -1))
+    made = network._down(framed(x), down.reshape(5, -1), room(5, (4, 5)))
     np.testing.assert_allclose(unframed(made), coarse, atol=1e-4)
     up = rng.standard_normal((2, 2, 3, 5)).astype(np.float32)
     expected = x.copy()
