@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cepstro import fft
-from cepstro.fft import columns, good_size, irfft2, one_thread, rfft2, threads
+from cepstro.fft import columns, good_size, irfft2, one_thread, rfft2, side_by_side, threads
 
 
 @pytest.fixture(params=["scipy", "ducc0"])
@@ -95,6 +95,30 @@ def test_one_thread_holds_until_the_outermost_ends(monkeypatch):
             pass
         assert threads() == 1
     assert threads() == 3
+
+
+def test_items_side_by_side_share_the_threads_and_the_caller_is_told(monkeypatch):
+    monkeypatch.setenv("CEPSTRO_THREADS", "5")
+    seen: list[int] = []
+    told: list[float] = []
+    side_by_side(lambda item: seen.append(threads()), range(4), told.append, most=2)
+    assert seen == [2, 2, 2, 2]
+    assert told == [0.25, 0.5, 0.75, 1.0]
+    assert threads() == 5
+
+
+def test_error_of_one_item_ends_the_others(monkeypatch):
+    monkeypatch.setenv("CEPSTRO_THREADS", "2")
+    done: list[int] = []
+
+    def work(item: int) -> None:
+        if item == 1:
+            raise ZeroDivisionError
+        done.append(item)
+
+    with pytest.raises(ZeroDivisionError):
+        side_by_side(work, range(1000), lambda _: None)
+    assert len(done) < 999
 
 
 def test_good_sizes_have_small_factors_and_waste_little():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ import cepstro
 from cepstro import tiles
 from cepstro.cli import app
 from cepstro.errors import ReadError, UnsuitableImageError, WriteError
+from cepstro.restore import windows
 from cepstro.tiles import look, source, unfinished
 
 
@@ -73,6 +75,49 @@ def test_strong_methods_leave_no_seams_on_a_photo(tmp_path, monkeypatch):
             different = np.abs(made - whole)[60:-60, 60:-60] > 65535 / 255
             assert different.mean() < share
             assert steps(made, codes, 60) > 10
+
+
+def test_no_tile_is_decoded_twice(tmp_path, monkeypatch):
+    """Windows overlap, sideways and downwards; what they share is decoded once."""
+    tifffile.imwrite(tmp_path / "in.tif", scene(700, 520), tile=(64, 64), compression="zlib")
+    decoded: list[int] = []
+    segment = source._TiffSheet._segment
+
+    def counted(sheet: source._TiffSheet, index: int) -> np.ndarray | None:
+        decoded.append(index)
+        return segment(sheet, index)
+
+    monkeypatch.setattr(source._TiffSheet, "_segment", counted)
+    tiles.blur_file(tmp_path / "in.tif", tmp_path / "out.tif", cepstro.Disk(9))
+    assert sorted(decoded) == list(range(-(-700 // 64) * -(-520 // 64)))
+
+
+@pytest.mark.parametrize("length", [1, 64, 191, 193, 500, 1000, 1281])
+def test_blocks_are_whole_tiles_of_about_one_length(length):
+    blocks = tiles._cuts(length)
+    assert [b.stop for b in blocks[:-1]] == [b.start for b in blocks[1:]]
+    assert (blocks[0].start, blocks[-1].stop) == (0, length)
+    assert all(b.start % 64 == 0 and 0 < b.stop - b.start <= 3 * 64 for b in blocks)
+
+
+@pytest.mark.parametrize(("at", "sides"), [((60, 50), (False, False)), ((0, 50), (True, False))])
+def test_core_of_a_window_is_that_of_the_picture_wherever_it_lies(at, sides):
+    """Also from another process, where nothing is kept, and in memory of another window."""
+    blurred, psf = scene(420, 400), cepstro.Disk(7)
+    whole = cepstro.deblur(blurred, psf, nsr=1e-2)
+    asked = windows.samples(blurred.shape, psf, "wiener", 1e-2)
+    plan = windows.measure(
+        [np.stack([blurred[y : y + n, x : x + n] for y, x in at]) for n, at in asked],
+        [psf], method="wiener", nsr=1e-2, noise=None, error=0.0, light="srgb",
+    )  # fmt: skip
+    plan(blurred[:100, :90])
+    window = blurred[at[0] : at[0] + 300, at[1] : at[1] + 310]
+    core = slice(40 if sides[0] else 120, 160), slice(120, 170)
+    made = plan(window, sides, core)
+    here = whole[at[0] :, at[1] :][core]
+    assert made.shape == here.shape
+    assert steps(made, here) < 1
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(plan))(window, sides, core), made)
 
 
 def test_method_that_needs_the_whole_picture_is_refused(tmp_path):
