@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from cepstro.fft import rfft2, shift
 from cepstro.light import LUMINANCE, Light, clipped, from_linear, to_linear
 from cepstro.psf import PSF
-from cepstro.restore import learned, lucy, plug_and_play, sparse, wiener
+from cepstro.restore import learned, lucy, plug_and_play, sparse, tuning, wiener
 from cepstro.restore.areas import Area, areas, on_all
 from cepstro.restore.borders import Plane, frame_shape
 from cepstro.restore.observation import observe, spread, weigh
@@ -224,8 +224,17 @@ def _plan(job: Job, psf: PSF, plane: Plane, mask: NDArray[np.bool_]) -> Plan:
     fitted = fit(plane, psf, noise=known, clipped=mask)
     if isinstance(job.nsr, (int, float)):
         fitted = fitted.at(float(job.nsr))
-    scale = sparse.measure(plane, psf, fitted)
-    return Plan(psf, fitted, mean, unseen(mask), square, scale)
+    hidden = unseen(mask)
+    crops = _crops(plane, psf)
+    if not hidden:
+        fitted = tuning.tuned(fitted, crops, psf, error=job.error)
+    scale = sparse.measure(crops, float(plane.std(dtype=np.float64)), psf, fitted)
+    return Plan(psf, fitted, mean, hidden, square, scale)
+
+
+def _crops(plane: Plane, psf: PSF) -> list[Plane]:
+    side, corners = tuning.places(_shape(plane), psf)
+    return [plane[y : y + side, x : x + side] for y, x in corners]
 
 
 def _rest_plan(psf: PSF, plane: Plane, mask: NDArray[np.bool_]) -> Plan:
@@ -299,7 +308,8 @@ def _fit(job: Job, c: int, plane: Plane, mean: np.float32) -> Prior:
     if job.noise is not None:
         slope = steepness(plane + mean, job.light)
         known = job.noise * float(np.sqrt(np.mean(slope * slope)))
-    return fit(plane, job.psfs[c], noise=known)
+    psf = job.psfs[c]
+    return tuning.tuned(fit(plane, psf, noise=known), _crops(plane, psf), psf, error=job.error)
 
 
 def steepness(plane: Plane, light: Light) -> Plane:

@@ -39,6 +39,7 @@ _SLOPE = 2.2  # p of sharp photos, loosely believed
 _FLOOR = np.log(1e-5)  # ln f of a perfect model
 _BAND = 1e-3  # |H|^2, mean over a circle, down to which the photo can tell of its noise
 _EMPTY = 0.4  # the corner's power over the noise in the band: below, JPEG has emptied the corner
+_MORE = 1.35  # noise at the spectrum's sides over the corner's: white 0.7 to 1.2, JPEG above 1.6
 _MOST_BLOCKS = 96
 _CELL = 32  # px: side of the cells that tell the noise
 _MOST_CELLS = 1024
@@ -54,6 +55,8 @@ class Prior:
     noise: float  # variance n, in the plane's units squared
     floor: float  # f: what fills the zeros of |H|^2 in proportion to the scene
     edge: float  # cycles/px where the blur's band ends, near its first zero
+    white: bool = False  # whether the noise was seen to be as strong at all high frequencies
+    factor: float = 1.0  # on the NSR: what the photo itself asks for (`tuning`)
 
     def level(self) -> float:
         """Sigma of white noise as harmful as n and f together at the edge of the band.
@@ -70,14 +73,14 @@ class Prior:
     def at(self, nsr: float) -> Prior:
         """Give the same scene the noise that makes `nsr` the ratio at the edge of the band."""
         noise = max(nsr, 1e-12) * self._signal()
-        return replace(self, noise=noise, floor=0.0)
+        return replace(self, noise=noise, floor=0.0, white=False)
 
     def _signal(self) -> float:
         return float(np.exp(np.clip(self.log_power - self.slope * np.log(self.edge), -80, 80)))
 
     def nsr(self, power: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
         """NSR at the frequencies of a frame (rfft2 layout), where |H|^2 is `power`; float32."""
-        caution = CAUTION * float(np.clip(self.edge_nsr(), 1e-6, 10.0)) ** _LESS
+        caution = self.factor * CAUTION * float(np.clip(self.edge_nsr(), 1e-6, 10.0)) ** _LESS
         nsr = _power_law(shape, self.slope)
         nsr *= np.float32(caution * self.noise * np.exp(-self.log_power))
         nsr += np.float32(caution * self.floor) * (1 - power)
@@ -158,9 +161,10 @@ def fit_blocks(
     data = np.log(power[used]), log_rho[used], np.maximum(response[used], 1e-12)
     found = Prior(*_fit_log(*data, noise), edge)
     if noise is None:
-        white = _white(_cells(blocks), psf, found)
-        if white > _EMPTY * found.noise:
-            found = Prior(*_fit_log(*data, white**0.5), edge)
+        corner, sides = _high(_cells(blocks), psf, found)
+        if corner > _EMPTY * found.noise:
+            white = 0 < sides < _MORE * corner
+            found = Prior(*_fit_log(*data, corner**0.5), edge, white)
     return found
 
 
@@ -177,20 +181,24 @@ def _cells(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
     return cells.reshape(-1, side, side)[::step]
 
 
-def _white(cells: NDArray[np.float32], psf: PSF, scene: Prior) -> float:
-    """Variance of white noise: the corner of the spectrum, less what the PSF lets through to it.
+def _high(cells: NDArray[np.float32], psf: PSF, scene: Prior) -> tuple[float, float]:
+    """Variance of the noise in the corner of the spectrum and at its sides.
 
-    Read in small cells, as each part must count alike: noise grows with light after decoding, and
-    the window of a large block looks at its middle.
+    Both are powers less what the PSF lets through to them. JPEG and cameras leave more at the
+    sides, at 0.3 to 0.48 cycles/px along one axis and 0.05 to 0.2 along the other. Read in small
+    cells, as each part must count alike: noise grows with light after decoding, and the window of a
+    large block looks at its middle.
     """
     side = cells.shape[1]
     power = _mean_power(cells)
     fy, fx = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)
-    corner = (np.abs(fy) > CORNER) & (fx > CORNER)
-    response = smear(np.abs(psf.transfer(fy, fx)) ** 2, side)[corner]
-    rho = np.hypot(fy, fx)[corner]
-    leak = np.exp(scene.log_power - scene.slope * np.log(rho)) * response
-    return float(np.median(power[corner] - leak))
+    rho = np.hypot(fy, fx)
+    response = smear(np.abs(psf.transfer(fy, fx)) ** 2, side)
+    rest = power - np.exp(scene.log_power) * np.maximum(rho, 1 / side) ** -scene.slope * response
+    more, less = np.maximum(np.abs(fy), fx), np.minimum(np.abs(fy), fx)
+    corner = less > CORNER
+    sides = (more > 0.3) & (more < 0.48) & (less > 0.05) & (less < 0.2)
+    return float(np.median(rest[corner])), float(np.median(rest[sides]))
 
 
 def _band(
