@@ -24,7 +24,7 @@ from cepstro.condition import conditions
 from cepstro.errors import UnsuitableImageError
 from cepstro.fit import Fit
 from cepstro.gaussian import OF_A_SHARP_PHOTO, SOFT, find_sigma
-from cepstro.light import Light, luminance, split_alpha, to_linear
+from cepstro.light import Light, split_alpha
 from cepstro.motion import MotionFit, find_motion
 from cepstro.noise import noise_sigma
 from cepstro.nsr import wiener_constant
@@ -36,7 +36,7 @@ from cepstro.refine import by_quarter, calibrated_error, fit_disk_of, refine
 from cepstro.result import Analysis, ChannelBlur, RadialSpectrum, Verdict, radial_spectrum
 from cepstro.ring import Candidate
 from cepstro.spectrum import Spectrum
-from cepstro.view import LARGEST_BLOCK, View, quarters, reduced, view_of
+from cepstro.view import LARGEST_BLOCK, View, luminance_of, quarters, reduced, view_of
 
 __all__ = ["Analysis", "ChannelBlur", "RadialSpectrum", "Verdict", "analyze"]
 
@@ -357,4 +357,4 @@ def _encoded_middle(pixels: NDArray[Any]) -> NDArray[np.float32]:
     """Luminance of the encoded values in the middle of the photo, at most 1024 px a side."""
     top, left = (max(0, (length - LARGEST_BLOCK) // 2) for length in pixels.shape[:2])
     middle = pixels[top : top + LARGEST_BLOCK, left : left + LARGEST_BLOCK]
-    return luminance(to_linear(middle, light="linear"))
+    return luminance_of(middle, "linear")

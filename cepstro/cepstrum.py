@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.fft import irfft2
+from cepstro.fft import irfft, rfft
 from cepstro.radial import AXIS_BINS, on_circle
 from cepstro.spectrum import Spectrum
 
@@ -73,6 +73,22 @@ def _circles(n: int) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
 
 
 def _transformed(log_power: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Inverse transform of a real half plane, centred.
+
+    It is real and the same at opposite quefrencies: real transforms of the columns, whose
+    conjugates are the inverse ones, and of the rows below the origin tell all.
+    """
     n = log_power.shape[0]
-    cepstrum = irfft2(log_power.astype(np.complex64), (n, n))
-    return np.asarray(np.fft.fftshift(cepstrum), np.float32)
+    columns = rfft(np.ascontiguousarray(log_power.T, np.float32))
+    below = irfft(np.ascontiguousarray(columns.T).conj(), n) * np.float32(1 / n)
+    below = np.fft.fftshift(below, axes=1)  # (n // 2 + 1, n), the origin at [0, n // 2]
+    made = np.empty((n, n), np.float32)
+    half, odd = n // 2, n % 2
+    made[half:] = below[: n - half]
+    # Opposite of column c is 2 * half - c; for even n the first column is its own opposite.
+    opposite = below[half:0:-1, ::-1]
+    if odd:
+        made[:half] = opposite
+    else:
+        made[:half, 1:], made[:half, 0] = opposite[:, :-1], below[half:0:-1, 0]
+    return made

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,6 +135,7 @@ def _softened(variance: NDArray[np.float64], rho: NDArray[np.float64]) -> NDArra
     return np.asarray(np.exp(-((2 * np.pi * rho) ** 2) * variance[:, :, None]), np.float64)
 
 
+@lru_cache(maxsize=8)
 def _around(data: PolarSpectrum) -> NDArray[np.float64]:
     """Frequencies of the cells and their neighbours at the spectrum's own step: (3, columns)."""
     return data.frequency + data.resolution * np.array([[-1.0], [0.0], [1.0]])

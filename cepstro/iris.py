@@ -32,20 +32,21 @@ _ANGLES = 48  # of the table, in a period
 _STEP, _LONGEST = 0.01, 9.0  # of the table, frequency times diameter
 
 
-def fit_polygon(data: PolarSpectrum, diameter: float) -> Fit | None:
+def fit_polygon(data: PolarSpectrum, found: Fit) -> Fit | None:
     """Fit the polygon that explains a polar spectrum best, or None where directions look alike.
 
     Parameters
     ----------
     data : PolarSpectrum
         In `SECTORS` directions, its step near 1 / (24 diameters).
-    diameter : float
-        Of the disk that explains `data` best, px. Polygons are first compared in its place, on
+    found : Fit
+        The disk that explains the photo best. Polygons are first compared in its place, on
         cells of twice the size, with the scene and the noise found for it.
     """
+    diameter = float(found.parameters[0])
     coarse = merged(data, 2)
     band = fit_band(coarse, diameter)
-    disk = fit_model(coarse, disk_family(), [(diameter,)], band, settled=_STRAIGHT)
+    disk = fit_model(coarse, disk_family(), [(diameter,)], band, like=found, settled=_STRAIGHT)
     smear = data.resolution * diameter
     compared = [_likeness(blades, smear, disk, coarse) for blades in BLADES]
     best = max(compared)[0]
@@ -56,12 +57,13 @@ def fit_polygon(data: PolarSpectrum, diameter: float) -> Fit | None:
         if like > _NEAR * best:
             family = polygon_family(blades, smear)
             start = (float(disk.parameters[0]), turn)
-            fit = fit_model(coarse, family, [start], band, settled=_STRAIGHT)
-            rough.append((fit.cost, blades, fit.parameters))
-    cost, blades, found = min(rough, key=lambda one: one[0])
-    if np.log(disk.cost / cost) < _HOPEFUL:
+            fit = fit_model(coarse, family, [start], band, like=disk, settled=_STRAIGHT)
+            rough.append((blades, fit))
+    blades, fit = min(rough, key=lambda one: one[1].cost)
+    if np.log(disk.cost / fit.cost) < _HOPEFUL:
         return None
-    return fit_model(data, polygon_family(blades, smear), [tuple(found)], fit_band(data, diameter))
+    family, start = polygon_family(blades, smear), tuple(fit.parameters)
+    return fit_model(data, family, [start], fit_band(data, diameter), like=fit)
 
 
 def _likeness(

@@ -78,7 +78,7 @@ def by_quarter(views: Sequence[Callable[[int], Spectrum]], fit: Fit, *, longest:
         hole = start[1] if fit.family == "ring" else 0.0
         if match(data, diameter)[kind_of(hole)] > _SHOWS:
             band = fit_band(data, diameter, rings=NEAR)
-            found.append(fit_model(data, family, [start], band, settled=2 * ROUGHLY))
+            found.append(fit_model(data, family, [start], band, like=fit, settled=2 * ROUGHLY))
     return found
 
 
@@ -103,17 +103,18 @@ def refine(spectrum_of: Callable[[int], Spectrum], found: Fit, *, longest: int) 
     spectrum = spectrum_of(block_side(diameter, longest))
     step = 1 / (_BLOCK_DIAMETERS * diameter)
     data = polar_spectrum(spectrum, step=step)
-    disk = fit_disk(data, diameter)
     ring = _fit_ring(data, diameter, found)
     if ring is not None:
         return Refined(_softened(data, ring), data)
+    near, far = _disks(data, diameter, like=found)
+    disk = _surer(near, far)
     width = float(disk.parameters[0])
     if width < _SMALLEST_POLYGON:
         return Refined(_softened(data, disk), data)
     fine = polar_spectrum(spectrum, step=step, sectors=POLYGON_SECTORS)
-    polygon = fit_polygon(fine, width)
+    polygon = fit_polygon(fine, far)
     if polygon is not None:
-        round_one = fit_model(fine, disk_family(), [(width,)], polygon.band)
+        round_one = fit_model(fine, disk_family(), [(width,)], polygon.band, like=far)
         if np.log(round_one.cost / polygon.cost) > _POLYGON_GAIN:
             return Refined(_softened(fine, polygon), fine)
     return Refined(_softened(data, disk), data)
@@ -139,11 +140,20 @@ def fit_disk_of(spectrum_of: Callable[[int], Spectrum], diameter: float, *, long
 
 def fit_disk(data: PolarSpectrum, diameter: float) -> Fit:
     """Fit a disk near a diameter over three and over six rings; the one with the smaller error."""
-    fits = [
-        fit_model(data, disk_family(), [(diameter,)], fit_band(data, diameter, rings=rings))
-        for rings in (NEAR, FAR)
-    ]
-    return min(fits, key=lambda fit: float(fit.errors[0]))
+    return _surer(*_disks(data, diameter))
+
+
+def _disks(data: PolarSpectrum, diameter: float, *, like: Fit | None = None) -> tuple[Fit, Fit]:
+    """Fit a disk over three and over six rings."""
+    near, far = (
+        fit_model(data, disk_family(), [(diameter,)], fit_band(data, diameter, rings=r), like=like)
+        for r in (NEAR, FAR)
+    )
+    return near, far
+
+
+def _surer(one: Fit, other: Fit) -> Fit:
+    return min((one, other), key=lambda fit: float(fit.errors[0]))
 
 
 def _softened(data: PolarSpectrum, hard: Fit) -> Fit:
@@ -153,11 +163,11 @@ def _softened(data: PolarSpectrum, hard: Fit) -> Fit:
         family = polygon_family(hard.psf.blades, data.resolution * width, soft=True)
     else:
         family = (ring_family if hard.family == "ring" else disk_family)(soft=True)
-    starts = [(*hard.parameters, 0.1), (*hard.parameters, (width / 30) ** 2)]
-    soft = fit_model(data, family, starts, hard.band, settled=ROUGHLY)
+    start = (*hard.parameters, (width / 30) ** 2)
+    soft = fit_model(data, family, [start], hard.band, like=hard, settled=ROUGHLY)
     if np.log(hard.cost / soft.cost) < 0.9 * _SOFT_GAIN:
         return hard
-    soft = fit_model(data, family, [tuple(soft.parameters)], hard.band)
+    soft = fit_model(data, family, [tuple(soft.parameters)], hard.band, like=soft)
     gain = float(np.log(hard.cost / soft.cost))
     near = abs(soft.parameters[0] - width) < 0.02 * width
     if gain > _SOFT_GAIN and near and np.sqrt(soft.parameters[-1]) < _SOFTEST * width:
@@ -173,10 +183,10 @@ def _fit_ring(data: PolarSpectrum, diameter: float, found: Fit) -> Fit | None:
     holes = {float(found.parameters[1])} if found.family == "ring" else set()
     starts = [(diameter, hole) for hole in sorted(holes | set(_HOLES))]
     band = fit_band(data, diameter, rings=FAR)
-    ring = fit_model(data, ring_family(), starts, band)
+    ring = fit_model(data, ring_family(), starts, band, like=found)
     disk = fit_model(data, disk_family(), [(diameter,), (float(ring.parameters[0]),)], band)
     if ring.parameters[1] < _SMALLEST_HOLE or np.log(disk.cost / ring.cost) < _RING_GAIN:
         return None
     wide = fit_band(data, diameter, rings=_RING_RINGS)
-    further = fit_model(data, ring_family(), [(ring.parameters[0], ring.parameters[1])], wide)
-    return min((ring, further), key=lambda fit: float(fit.errors[0]))
+    further = fit_model(data, ring_family(), [tuple(ring.parameters)], wide, like=ring)
+    return _surer(ring, further)

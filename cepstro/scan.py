@@ -14,6 +14,7 @@ own band 1.00 / 0.75.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -52,9 +53,10 @@ def scan(
         Longest list wanted for each hole.
     """
     diameters = np.exp(np.arange(np.log(smallest), np.log(largest), _STEP))
+    cells = data.frequency.tobytes(), data.count.tobytes(), data.resolution
     found = []
     for look in (WIDE, INNER):
-        strength = match(data, diameters, look=look)
+        strength = _known(*cells, diameters.tobytes(), look).compared(data.log_power)
         found += [
             Candidate(float(diameters[index]), float(strength[index, kind]), hole)
             for kind, hole in enumerate(HOLES)
@@ -85,37 +87,93 @@ def match(
         -1..1, one for each of `HOLES`; 0 where the spectrum cannot resolve the diameter.
     """
     width = np.ravel(np.asarray(diameter, np.float64))
+    ripples = _ripples(data.frequency, data.count, data.resolution, width, look, np.float64)
+    return ripples.compared(data.log_power).reshape(*np.shape(diameter), len(HOLES))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ripples:
+    """The templates of some diameters in the cells of a spectrum, trends taken out: no data.
+
+    Attributes
+    ----------
+    cell : (k, n) intp
+        Columns of the spectrum in each diameter's band.
+    weight : (k, sectors, n) float32 or float64
+        Root of the frequencies in each cell, 0 outside the band.
+    trend : (k, sectors, size, n) of the same
+        Orthonormal trends, weighted.
+    template : (k, holes, sectors * n) of the same
+        Of unit length, weighted, without their trends.
+    """
+
+    cell: NDArray[np.intp]
+    weight: NDArray[np.floating]
+    trend: NDArray[np.floating]
+    template: NDArray[np.floating]
+
+    def compared(self, log_power: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Correlation of a spectrum with each template: (k, holes)."""
+        level = log_power - log_power.mean(axis=1, keepdims=True)
+        level = level.astype(self.weight.dtype)[:, self.cell].transpose(1, 0, 2) * self.weight
+        along = np.einsum("kspn,ksn->ksp", self.trend, level)
+        flat = level.reshape(len(level), -1, 1)
+        size = np.einsum("kni,kni->k", flat, flat) - np.einsum("ksp,ksp->k", along, along)
+        both = (self.template @ flat)[..., 0]
+        return np.asarray(both / np.sqrt(np.maximum(size, 1e-6))[:, None], np.float64)
+
+
+@lru_cache(maxsize=2)
+def _known(
+    frequency: bytes,
+    count: bytes,
+    resolution: float,
+    diameters: bytes,
+    look: tuple[float, float, int],
+) -> _Ripples:
+    """Keep the templates of a scan, in float32: photos of one size have the same cells."""
+    rho = np.frombuffer(frequency)
+    cells = np.frombuffer(count).reshape(-1, len(rho))
+    return _ripples(rho, cells, resolution, np.frombuffer(diameters), look, np.float32)
+
+
+def _ripples(
+    frequency: NDArray[np.float64],
+    count: NDArray[np.float64],
+    resolution: float,
+    width: NDArray[np.float64],
+    look: tuple[float, float, int],
+    dtype: type[np.floating],
+) -> _Ripples:
+    """Templates of diameters, (k,), in the cells of a spectrum."""
     low, high, size = look
     # The same frequencies for every diameter in units of 1 / diameter: one basis serves all.
     nominal = np.linspace(low, high, int((high - low) * _PER_RING) + 1)
-    cell = np.rint(nominal / width[:, None] / data.frequency[1]).astype(np.intp)
-    cell = np.minimum(cell, len(data.frequency) - 1)
-    rho = data.frequency[cell]
+    cell = np.rint(nominal / width[:, None] / frequency[1]).astype(np.intp)
+    cell = np.minimum(cell, len(frequency) - 1)
+    rho = frequency[cell]
     # No cell counts twice where the spectrum is coarser than that.
-    inside = (rho > 3 * data.resolution) & (rho < _HIGHEST) & (np.diff(cell, prepend=-1) > 0)
-    weight = data.count[:, cell].transpose(1, 0, 2) * inside[:, None, :]
-    level = data.log_power[:, cell].transpose(1, 0, 2)
-    weighted = weight * level
-    template = _templates(rho, data.resolution, width[:, None])  # (k, holes, frequencies)
+    inside = (rho > 3 * resolution) & (rho < _HIGHEST) & (np.diff(cell, prepend=-1) > 0)
+    inside &= (np.count_nonzero(inside, axis=1) >= _FEWEST)[:, None]
+    weight = np.sqrt(count[:, cell].transpose(1, 0, 2) * inside[:, None, :])
     log_rho = np.log(nominal)
     log_rho = (log_rho - log_rho.mean()) / log_rho.std()
     basis = np.stack([log_rho**power for power in range(size)])
-    products = (basis[:, None] * basis[None, :]).reshape(size**2, -1)
-    block = (weight @ products.T).reshape(*weight.shape[:2], size, size) + 1e-7 * np.eye(size)
-    turned = (template[:, :, None] * basis).reshape(len(width), -1, len(nominal))
-    from_template = (weight @ turned.transpose(0, 2, 1)).reshape(*block.shape[:2], -1, size)
-    from_data = weighted @ basis.T
-    trend = np.linalg.solve(block, from_data[..., None])[..., 0]
-    trends = np.linalg.solve(block, from_template.transpose(0, 1, 3, 2))
-    both = np.einsum("kn,khn->kh", weighted.sum(axis=1), template)
-    both -= np.einsum("kshp,ksp->kh", from_template, trend)
-    own = np.einsum("kn,khn->kh", weight.sum(axis=1), template**2)
-    own -= np.einsum("kshp,ksph->kh", from_template, trends)
-    all_of = np.einsum("ksn,ksn->k", weighted, level)
-    all_of -= np.einsum("ksp,ksp->k", from_data, trend)
-    correlation = both / np.sqrt(np.maximum(own * all_of[:, None], 1e-12))
-    correlation[np.count_nonzero(inside, axis=1) < _FEWEST] = 0
-    return np.asarray(correlation.reshape(*np.shape(diameter), len(HOLES)), np.float64)
+    block = (weight**2 @ (basis[:, None] * basis).reshape(size**2, -1).T).reshape(
+        *weight.shape[:2], size, size
+    )
+    # Orthonormal: a basis times the inverse of its products' Cholesky factor.
+    turn = np.linalg.inv(np.linalg.cholesky(block + 1e-7 * np.eye(size)))
+    weight = weight.astype(dtype)
+    trend = (turn @ basis).astype(dtype) * weight[:, :, None]
+    template = (
+        _templates(rho, resolution, width[:, None]).astype(dtype)[:, None] * weight[:, :, None]
+    )
+    template -= (template @ trend.transpose(0, 1, 3, 2)) @ trend
+    template = template.transpose(0, 2, 1, 3).reshape(len(width), len(HOLES), -1)
+    length = np.sqrt(np.einsum("khn,khn->kh", template, template))
+    template /= np.maximum(length, dtype(1e-6))[..., None]
+    return _Ripples(cell, weight, trend, template)
 
 
 def kind_of(hole: float) -> int:
@@ -125,21 +183,21 @@ def kind_of(hole: float) -> int:
 
 def _templates(
     rho: NDArray[np.float64], resolution: float, diameter: NDArray[np.float64]
-) -> NDArray[np.float64]:
+) -> NDArray[np.float32]:
     """ln(|H|**2 + f) of each hole, smeared as the Hann window smears: (k, holes, frequencies)."""
     around = diameter * np.abs(rho + resolution * np.array([-1.0, 0.0, 1.0])[:, None, None])
     powers = _powers()
     nearest = np.minimum((around / _GRID + 0.5).astype(np.intp), powers.shape[1] - 1)
     below, middle, above = (powers[:, index].transpose(1, 0, 2) for index in nearest)
-    return np.asarray(np.log((below + 4 * middle + above) / 6 + _FLOOR), np.float64)
+    return np.asarray(np.log((below + 4 * middle + above) / 6 + np.float32(_FLOOR)), np.float32)
 
 
 @lru_cache(maxsize=1)
-def _powers() -> NDArray[np.float64]:
+def _powers() -> NDArray[np.float32]:
     """Power of the transfer functions of diameter 1 at frequencies up to 8, each hole's."""
     grid = np.arange(0, 8, _GRID)
     psfs = [Disk(1.0) if hole == 0 else Ring(1.0, hole=hole) for hole in HOLES]
-    return np.stack([psf.radial(grid) ** 2 for psf in psfs])
+    return np.stack([psf.radial(grid) ** 2 for psf in psfs]).astype(np.float32)
 
 
 def _peaks(strength: NDArray[np.float64]) -> list[int]:

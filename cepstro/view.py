@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cepstro.fft import by_rows
 from cepstro.light import Light, luminance, to_linear
 from cepstro.spectrum import Spectrum, corners, power_spectrum
 
 LARGEST_BLOCK = 1024  # px; blocks of the first look
 _MOST_PIXELS = 4 * LARGEST_BLOCK**2  # read of a large photo
 _DECODED_ONCE = LARGEST_BLOCK**2  # px; overlapping blocks read a photo up to four times
+_BAND = 1 << 17  # elements decoded at a time: the colours' light stays in cache
 _SPARSE = 8  # every so many pixels are looked at where blocks are chosen
 
 
@@ -46,7 +48,7 @@ class View:
         for top, left in places:
             block = self.pixels[top : top + side, left : left + side]
             decoded = block.dtype == np.float32 and block.ndim == 2 and self.light == "linear"
-            yield block if decoded else luminance(to_linear(block, light=self.light))
+            yield block if decoded else luminance_of(block, self.light)
 
     def _detail(self, top: int, left: int, side: int) -> float:
         """Mean step between every eighth pixels of a block: blank paper and sky tell nothing."""
@@ -63,7 +65,7 @@ def view_of(pixels: NDArray[Any], light: Light) -> View:
     """Small photos, all of whose blocks are read again and again, are decoded once."""
     if pixels.shape[0] * pixels.shape[1] > _DECODED_ONCE:
         return View(pixels, light)
-    return View(luminance(to_linear(pixels, light=light)), "linear")
+    return View(luminance_of(pixels, light), "linear")
 
 
 def quarters(view: View) -> list[View]:
@@ -91,7 +93,23 @@ def reduced(view: View) -> View:
     band = max(1, LARGEST_BLOCK // across)
     for top in range(0, height, band):
         rows = samples[top * across : (top + band) * across]
-        plane = luminance(to_linear(rows, light=view.light))
+        plane = luminance_of(rows, view.light)
         squares = plane.reshape(-1, across, width, across)
         small[top : top + band] = squares.mean(axis=(1, 3))
     return View(small, "linear", scale)
+
+
+def luminance_of(pixels: NDArray[Any], light: Light) -> NDArray[np.float32]:
+    """Luminance of the light of pixels, H x W, band by band."""
+    coded = pixels.dtype.kind == "u" and pixels.dtype.itemsize <= 2
+    made = np.empty(pixels.shape[:2], np.float32)
+
+    def work(band: slice) -> None:
+        if coded and light == "linear":  # without a table: codes are proportional to light
+            codes = luminance(pixels[band].astype(np.float32))
+            np.multiply(codes, np.float32(1 / np.iinfo(pixels.dtype).max), out=made[band])
+        else:
+            made[band] = luminance(to_linear(pixels[band], light=light))
+
+    by_rows(work, len(pixels), max(1, _BAND // pixels[0].size))
+    return made

@@ -75,6 +75,30 @@ def test_fit_without_rings_finds_every_gaussian():
         assert smooth_fit(data, 14, band).cost < 1.02 * true.cost
 
 
+@pytest.mark.parametrize("sectors", [12, 24])
+def test_fit_from_another_of_the_same_photo_ends_where_a_search_does(sectors):
+    data = model_polar(Disk(17), 512, noise=0.02, tilt=1.0, scatter=0.3)
+    first = fit_model(data, disk_family(), [(16.8,)], fit_band(data, 17, rings=3))
+    again = model_polar(Disk(17), 512, noise=0.02, tilt=1.0, scatter=0.3, sectors=sectors)
+    band = fit_band(again, 17)
+    searched = fit_model(again, disk_family(), [(16.8,)], band)
+    led = fit_model(again, disk_family(), [(16.8,)], band, like=first)
+    assert led.cost < 1.001 * searched.cost
+    assert led.parameters[0] == pytest.approx(searched.parameters[0], abs=0.1 * led.errors[0])
+
+
+def test_noise_that_a_fit_hands_on_is_its_own():
+    data = model_polar(Disk(17), 512, noise=0.02, tilt=1.5, scatter=0.3)
+    fit = fit_model(data, disk_family(), [(17,)], fit_band(data, 17))
+    columns = fit.band.any(axis=0)
+    away = np.log(data.frequency[columns]) - fit.pivots[1]
+    log_noise = fit.floors[1] + (fit.floors[2] + fit.floors[3] * away) * away
+    np.testing.assert_allclose(log_noise, fit.log_noise[columns], atol=1e-9)
+    away = np.log(data.frequency[columns]) - fit.pivots[0]
+    trend = fit.trends @ np.stack([away**0, away, away**2])
+    np.testing.assert_allclose(trend, fit.trend[:, columns], atol=1e-9)
+
+
 def test_best_of_several_starts_is_taken():
     data = model_polar(Ring(21, hole=0.75), 512, scatter=ONE_FREQUENCY)
     band = fit_band(data, 21)

@@ -30,6 +30,7 @@ PATH = [
     "scan",
     "noise",
     "families",
+    "descent",
     "fit",
     "gaussian",
     "iris",
