@@ -1,6 +1,10 @@
 """``cepstro batch``: the same work on many photos, with a table of results."""
 
+import functools
+import inspect
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,6 +79,33 @@ Send = Annotated[
 Parquet = Annotated[bool, typer.Option("--parquet", help="Write results.parquet too.")]
 
 
+@dataclass(frozen=True)
+class Run:
+    """The options that every command here takes."""
+
+    jobs: Jobs = None
+    shard: Shard = None
+    scheduler: Scheduler = None
+    send: Send = False
+    parquet: Parquet = False
+    max_pixels: opt.MaxPixels = None
+
+
+def command(work: Callable[..., None]) -> Callable[..., None]:
+    """Make a command of a function whose first argument is a Run; its options come last."""
+    own = list(inspect.signature(work).parameters.values())[1:]
+    shared = list(inspect.signature(Run).parameters.values())
+
+    @functools.wraps(work)
+    def run(**given: Any) -> None:
+        work(Run(**{option.name: given.pop(option.name) for option in shared}), **given)
+
+    options: Any = run  # Typer reads both
+    options.__signature__ = inspect.Signature([*own, *shared])
+    options.__annotations__ = {option.name: option.annotation for option in [*own, *shared]}
+    return app.command()(run)
+
+
 @app.callback()
 def batch() -> None:
     """Analyse, deblur or blur many photos.
@@ -91,16 +122,11 @@ def batch() -> None:
     """
 
 
-@app.command()
+@command
 def analyze(
+    run: Run,
     photos: Photos,
     out: Out,
-    jobs: Jobs = None,
-    shard: Shard = None,
-    scheduler: Scheduler = None,
-    send: Send = False,
-    parquet: Parquet = False,
-    max_pixels: opt.MaxPixels = None,
 ) -> None:
     """Measure the blur of many photos.
 
@@ -109,21 +135,17 @@ def analyze(
       cepstro batch analyze holiday/ more/*.jpg --out results
       cepstro batch analyze holiday/ --out results --shard 3/8
     """
-    _run(
+    _start(
         "analyze",
         photos,
         out,
-        jobs=jobs,
-        shard=shard,
-        scheduler=scheduler,
-        send=send,
-        parquet=parquet,
-        max_pixels=max_pixels,
+        run,
     )
 
 
-@app.command()
+@command
 def deblur(
+    run: Run,
     photos: Photos,
     out: Out,
     amount: opt.Amount = None,
@@ -135,12 +157,6 @@ def deblur(
     method: opt.MethodOption = None,
     name: Name = "{stem}{ending}",
     quality: opt.Quality = None,
-    jobs: Jobs = None,
-    shard: Shard = None,
-    scheduler: Scheduler = None,
-    send: Send = False,
-    parquet: Parquet = False,
-    max_pixels: opt.MaxPixels = None,
 ) -> None:
     """Undo the blur of many photos. Without -a and --psf each is measured first.
 
@@ -151,26 +167,22 @@ def deblur(
       cepstro batch deblur holiday/ --out sharp
       cepstro batch deblur -a 12 --name '{stem}-sharp.png' holiday/ --out sharp
     """
-    _run(
+    _start(
         "deblur",
         photos,
         out,
+        run,
         psf=psf_given(amount, kind, rotation, psf),
         nsr=nsr_given(nsr, snr),
         method=method.value if method else None,
         name=name,
         quality=quality,
-        jobs=jobs,
-        shard=shard,
-        scheduler=scheduler,
-        send=send,
-        parquet=parquet,
-        max_pixels=max_pixels,
     )
 
 
-@app.command()
+@command
 def blur(
+    run: Run,
     photos: Photos,
     out: Out,
     amount: opt.Amount = None,
@@ -184,12 +196,6 @@ def blur(
     seed: opt.Seed = 0,
     name: Name = "{stem}{ending}",
     quality: opt.Quality = None,
-    jobs: Jobs = None,
-    shard: Shard = None,
-    scheduler: Scheduler = None,
-    send: Send = False,
-    parquet: Parquet = False,
-    max_pixels: opt.MaxPixels = None,
 ) -> None:
     """Lay the same blur on many pictures.
 
@@ -200,10 +206,11 @@ def blur(
     """
     given = psf_given(amount, kind, rotation, psf)
     opt.check_like(like, given, scale, grain, jpeg, seed)
-    _run(
+    _start(
         "blur",
         photos,
         out,
+        run,
         psf=given,
         like=like,
         scale=scale or 1.0,
@@ -212,31 +219,22 @@ def blur(
         seed=seed,
         name=name,
         quality=quality,
-        jobs=jobs,
-        shard=shard,
-        scheduler=scheduler,
-        send=send,
-        parquet=parquet,
-        max_pixels=max_pixels,
     )
 
 
-def _run(
-    task: Any, photos: list[Path], out: Path, *, scheduler: str | None, **settings: Any
-) -> None:
+def _start(task: Any, photos: list[Path], out: Path, run: Run, **settings: Any) -> None:
     """Do the work with a line on the terminal that counts, and leave with the right status."""
     import contextlib
 
     from cepstro.many import Batch
     from cepstro.many import batch as work
 
-    settings["shard"] = settings["shard"] or (1, 1)
     start = time.monotonic()
     with Line() as line, contextlib.ExitStack() as stack:
-        if scheduler is not None:
+        if run.scheduler is not None:
             from cepstro.many.cluster import connect
 
-            settings["client"] = stack.enter_context(connect(scheduler))
+            settings["client"] = stack.enter_context(connect(run.scheduler))
 
         def tell(so_far: Batch, row: dict[str, Any]) -> None:
             if row["status"] == "failed":
@@ -245,7 +243,18 @@ def _run(
             line.show(f"{_counts(so_far)}; {_left(so_far, time.monotonic() - start)}")
 
         try:
-            done = work(task, photos, out, progress=tell, **settings)
+            done = work(
+                task,
+                photos,
+                out,
+                jobs=run.jobs,
+                shard=run.shard or (1, 1),
+                send=run.send,
+                parquet=run.parquet,
+                max_pixels=run.max_pixels,
+                progress=tell,
+                **settings,
+            )
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
     typer.echo(f"{_counts(done)}; see {done.tables[0]}")

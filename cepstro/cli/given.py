@@ -1,10 +1,12 @@
-"""What options of several commands say together: the PSF, the Wiener constant."""
+"""What options of several commands say together: the photo, the PSF, the Wiener constant."""
 
+from pathlib import Path
 from typing import Any
 
 import typer
 
 from cepstro.cli import options as opt
+from cepstro.cli.progress import Progress
 
 SMALL = 256  # px; pictures below may be narrower than the blur laid on them
 
@@ -52,3 +54,26 @@ def check_fits(psf: Any, photo: Any) -> None:
             f"the blur, {2 * psf.halfwidth + 1} px across, is wider than the photo of "
             f"{columns} x {rows} px"
         )
+
+
+def read(image: Path, page: int, max_pixels: int | None) -> Any:
+    """Read a photo."""
+    from cepstro import read as work
+
+    return work(image, page=page, max_pixels=max_pixels)
+
+
+def measure(photo: Any, *, region: tuple[int, int, int, int] | None, **keywords: Any) -> Any:
+    """Measure the blur of a photo, with a line that tells how far it is."""
+    from cepstro import analyze as work
+
+    if region is not None:
+        x, y, width, height = region
+        rows, columns = photo.shape[:2]
+        if x + width > columns or y + height > rows:
+            raise typer.BadParameter(
+                f"--region must lie inside the photo of {columns} x {rows} px, got "
+                f"{x},{y},{width},{height}"
+            )
+    with Progress("analysing") as progress:
+        return work(photo, region=region, progress=progress, **keywords)
