@@ -30,14 +30,16 @@ import degrade
 import matplotlib
 import skimage
 from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import gaussian_filter
 
 from cepstro.fft import rfft2
 from cepstro.light import clipped, from_linear, linear_to_srgb, luminance, to_linear
 from cepstro.psf import PSF, Disk, Gaussian, Motion, Polygon, Ring
-from cepstro.restore import colour, learned, lucy, network, sparse
-from cepstro.restore.observation import observe, weigh
+from cepstro.restore import colour, learned, lucy, network, plug_and_play, sparse
+from cepstro.restore.observation import observe, spread, weigh
 
 SIDE, PATCH, BATCH = 384, 128, 12
+SOFT = 0.25  # share of scenes softened: as photos are at full size, and their backgrounds
 WIDTHS = 24, 32, 40  # channels at half, quarter and eighth size
 PHOTOS = [name for name in degrade.sharp_names() if "hubble" not in name][0::2]
 SHIPPED = ("chelsea.png", "coffee.png", "rocket.jpg", "coins.png", "motorcycle_left.png",
@@ -88,6 +90,8 @@ def scene(rng: np.random.Generator, side: int) -> np.ndarray:
         part = luminance(part) if rng.random() < 0.7 else part[..., rng.integers(0, 3)]
     part = part.reshape(height // factor, factor, width // factor, factor).mean((1, 3))
     part = np.pad(part, [(0, side - n) for n in part.shape], mode="symmetric")
+    if rng.random() < SOFT:
+        part = gaussian_filter(part, np.exp(rng.uniform(np.log(0.7), np.log(4))))
     part = np.rot90(part, rng.integers(0, 4))
     return np.ascontiguousarray(part[::-1] if rng.random() < 0.5 else part, np.float32)
 
@@ -150,7 +154,8 @@ def estimates(
     mean = float(plan.mean)
     unknown = mask if plan.clipped and mask.any() else None
     seen = observe(plane, psf, plan.prior, error=error, clipped=unknown)
-    seen.weight = weigh(colour.steepness(seen.reblurred() + plan.mean, "srgb"), plan.slope)
+    slope = colour.steepness(seen.reblurred() + plan.mean, "srgb")
+    seen.weight = weigh(slope, plan.slope)
     if unknown is not None:
         lights = lucy.restore(seen, mean, 0.0, steps=20, tell=lambda _: None)
         seen.refresh(rfft2(lights))
@@ -159,6 +164,11 @@ def estimates(
     if stage == 1:
         return *learned.first(seen, frame, mean, "srgb"), level
     frame = learned.restore(seen, frame, mean, level, "srgb", stage=1, turns=1)
+    steps, grids, _ = colour._QUICK
+    frame = plug_and_play.restore(
+        seen, spread(slope, plan.slope, seen), frame, mean, steps=steps, grids=grids,
+        tell=lambda _: None,
+    )  # fmt: skip
     return *learned.second(seen, frame, mean, "srgb"), level
 
 
