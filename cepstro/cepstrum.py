@@ -57,19 +57,27 @@ def _levelled(
 ) -> tuple[NDArray[np.float32], NDArray[np.intp], NDArray[np.float64]]:
     """Log power with its axes filled in, the whole radius of each bin, the mean on each circle."""
     log_power = np.log(np.maximum(spectrum.power, np.float32(1e-30)))
-    axes, radius = _circles(spectrum.side)
-    mean = on_circle(log_power[~axes], radius[~axes], int(radius.max()) + 1)
+    axes, radius, used, count = _circles(spectrum.side)
+    mean = on_circle(log_power.ravel(), used, count)
     log_power[axes] = mean[radius[axes]]
     return log_power, radius, mean
 
 
 @lru_cache(maxsize=2)
-def _circles(n: int) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
-    """Which bins of an n x n rfft2 lie next to an axis, and the whole radius of each."""
+def _circles(
+    n: int,
+) -> tuple[NDArray[np.bool_], NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Which bins of an n x n rfft2 lie next to an axis, and the whole radius of each.
+
+    Then, flat, the same radius where a bin counts (one more than the largest where it lies next to
+    an axis), and how many bins have each.
+    """
     rows = np.abs(np.fft.fftfreq(n) * n)[:, None]
     columns = np.arange(n // 2 + 1)[None, :]
     axes = (rows <= AXIS_BINS) | (columns <= AXIS_BINS)
-    return axes, np.rint(np.hypot(rows, columns)).astype(np.intp)
+    radius = np.rint(np.hypot(rows, columns)).astype(np.intp)
+    used = np.where(axes, radius.max() + 1, radius).ravel()
+    return axes, radius, used, np.bincount(used)[:-1]
 
 
 def _transformed(log_power: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -163,11 +163,17 @@ def fit_model(
     return _described(fine, fine.descend(states, settled, bent=bent), band, columns)
 
 
-def smooth_fit(data: PolarSpectrum, diameter: float, band: NDArray[np.bool_]) -> Fit:
-    """Fit what has no rings in a band: a Gaussian."""
-    starts = [((part * diameter) ** 2,) for part, _ in _SMOOTH]
-    below = [below for _, below in _SMOOTH]
-    return fit_model(data, gaussian_family(), starts, band, below=below, settled=ROUGHLY)
+def smooth_fit(
+    data: PolarSpectrum, diameter: float, band: NDArray[np.bool_], *, like: Fit | None = None
+) -> Fit:
+    """Fit what has no rings in a band: a Gaussian, `like` the one of nearly the same band."""
+    if like is not None:
+        starts, below = [tuple(like.parameters)], []
+    else:
+        starts = [((part * diameter) ** 2,) for part, _ in _SMOOTH]
+        below = [below for _, below in _SMOOTH]
+    family = gaussian_family()
+    return fit_model(data, family, starts, band, below=below, like=like, settled=ROUGHLY)
 
 
 def _only(data: PolarSpectrum, band: NDArray[np.bool_], columns: NDArray[np.intp]) -> PolarSpectrum:

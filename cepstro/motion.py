@@ -28,12 +28,15 @@ _SHORTEST = 3.5  # px
 _SPOTS = 8  # candidates from each cepstrum
 _RINGS = 4.6  # zeros along the motion that take part
 _SOME_BINS, _FEW_BINS = 30_000, 4_000  # are enough to compare candidates, and short ones
+_MOST_SPOTS = 12  # that are compared by more than a few bins
 _SHORT = (4.5, 5.5, 6.5, 8.0, 9.5, 11.0, 13.0)  # px; spots so near the origin hide in the scene's
 _FEW_SHORT = 5  # of them are compared with the spots
 _SHORT_TURN = 10.0  # degrees between the directions tried for them
 _NEAR = (0.8, 1.25)  # how far a fit may go from its candidate, in lengths
 _LEAST_RIPPLES = 0.6  # of a spot that is fitted: motions that were found reach 0.7
 _STRAIGHT = 2 * ROUGHLY  # where fits end that compare angles: their noise stays straight
+_NEAR_ACROSS, _NEAR_STRIPS = 0.2, 5  # widest v where ripples are compared, and how many strips
+_FEWEST = 8  # frequencies along the motion that ripples are compared by
 _ACROSS = 0.35  # cycles/px, the widest v that takes part
 
 
@@ -101,25 +104,29 @@ def find_motion(spectrum: Spectrum, *, longest: float) -> MotionFit | None:
         for length, angle in _spots(cepstrum, longest):
             spots += [(length, angle), (length / 2, angle)]
     spots = [spot for spot in spots if spot[0] >= _SHORTEST]
-    spots += _short(_bins(spectrum, most=_FEW_BINS), longest)
+    few, some = (_bins(spectrum, most=most) for most in (_FEW_BINS, _SOME_BINS))
+    seen = [_ripples(few, *spot)[0] for spot in spots]
+    spots = _strongest(spots, seen, _MOST_SPOTS) + _short(few, longest)
     if not spots:
         return None
-    some, bins = _bins(spectrum, most=_SOME_BINS), _bins(spectrum)
-    strength = [_ripples(some, length, angle) for length, angle in spots]
+    strength = [float(_ripples(some, *spot)[0]) for spot in spots]
     if max(strength) < _LEAST_RIPPLES:
         return None
     length, angle = spots[int(np.argmax(strength))]
+    bins = _bins(spectrum)
     width = float(np.degrees(0.5 / length))  # half a px at the motion's end
     cost = np.zeros(3)
+    middle: Fit | None = None
     for _ in range(4):
-        near = [_fit_at(bins, length, angle + turn * width, _STRAIGHT) for turn in (-1, 0, 1)]
-        cost = np.array([fit.cost / fit.cells for fit, _ in near])
+        middle, _ = _fit_at(bins, length, angle, _STRAIGHT, middle)
+        sides = [_fit_at(bins, length, angle + turn, _STRAIGHT, middle) for turn in (-width, width)]
+        cost = np.array([fit.cost / fit.cells for fit in (sides[0][0], middle, sides[1][0])])
         bend = cost[0] - 2 * cost[1] + cost[2]
         turn = 0.5 * (cost[0] - cost[2]) / bend if bend > 0 else float(np.sign(cost[0] - cost[2]))
         angle += float(np.clip(turn, -1, 1)) * width
-        length = float(near[1][0].parameters[0])
+        length = float(middle.parameters[0])
         last, width = width, max(width / 2, 0.05)
-    fit, data = _fit_at(bins, length, angle, SETTLED)
+    fit, data = _fit_at(bins, length, angle, SETTLED, None)
     smooth = smooth_fit(data, float(fit.parameters[0]), fit.band)
     evidence = float(np.log(max(smooth.cost, 1e-12) / max(fit.cost, 1e-12)))
     curvature = max(float(bend), 1e-12) / last**2 * fit.cells
@@ -129,7 +136,7 @@ def find_motion(spectrum: Spectrum, *, longest: float) -> MotionFit | None:
         angle=(angle + 90) % 180 - 90,
         angle_error=float(np.sqrt(2 * fit.cost / max(1, fit.cells - fit.size) / curvature)),
         evidence=evidence,
-        ripples=_ripples(bins, float(fit.parameters[0]), angle),
+        ripples=float(_ripples(bins, float(fit.parameters[0]), angle)[0]),
         fit=fit,
         data=data,
     )
@@ -176,14 +183,18 @@ def _spots(cepstrum: NDArray[np.float32], longest: float) -> list[tuple[float, f
 
 def _short(bins: _Bins, longest: float) -> list[tuple[float, float]]:
     """Lengths and angles of the short motions whose ripples match best."""
-    trials = [
-        (length, angle)
-        for length in _SHORT
-        if length <= longest
-        for angle in np.arange(-90.0, 90.0, _SHORT_TURN)
-    ]
-    strength = np.array([_ripples(bins, length, angle) for length, angle in trials])
-    return [trials[index] for index in np.argsort(-strength, kind="stable")[:_FEW_SHORT]]
+    angles = np.arange(-90.0, 90.0, _SHORT_TURN)
+    lengths = [length for length in _SHORT if length <= longest]
+    trials = [(length, float(angle)) for length in lengths for angle in angles]
+    seen = [strength for length in lengths for strength in _ripples(bins, length, angles)]
+    return _strongest(trials, seen, _FEW_SHORT)
+
+
+def _strongest(
+    spots: list[tuple[float, float]], strength: list[float], most: int
+) -> list[tuple[float, float]]:
+    """Keep the lengths and angles whose ripples match best."""
+    return [spots[index] for index in np.argsort(-np.array(strength), kind="stable")[:most]]
 
 
 def _bins(spectrum: Spectrum, *, most: int | None = None) -> _Bins:
@@ -202,8 +213,7 @@ def _strips(
     """Mean log power in cells of the frequencies along (columns) and across (rows) a motion."""
     cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     along = bins.fx * cosine - bins.fy * sine
-    step = max(bins.resolution, 1 / (24 * length))
-    columns = int(min(0.5, _RINGS / length) / step) + 1
+    step, columns = _columns(bins, length)
     near = np.flatnonzero(np.abs(along) < (columns - 0.5) * step)
     u = along[near]
     v = (bins.fx[near] * sine + bins.fy[near] * cosine) * np.where(u < 0, -1, 1)
@@ -226,25 +236,61 @@ def _strips(
     )
 
 
-def _ripples(bins: _Bins, length: float, angle: float) -> float:
-    """Correlation of the ripples along a direction with those of a motion, -1..1."""
-    data = _strips(bins, length, angle, across=0.2, strips=5)
-    columns = data.frequency > 0.35 / length
-    if np.count_nonzero(columns) < 8:
-        return 0.0
-    root = np.sqrt(data.count[:, columns])
-    log_rho = np.log(data.distance[:, columns])
-    log_rho = log_rho - log_rho.mean()
-    basis = np.stack([root * log_rho**power for power in range(3)], axis=2)
-    template = np.log(np.sinc(length * data.frequency[columns]) ** 2 + 0.01) * root
-    both = np.stack([template, data.log_power[:, columns] * root], axis=2)
-    orthogonal, _ = np.linalg.qr(basis)
-    both = both - orthogonal @ (orthogonal.transpose(0, 2, 1) @ both)
-    product = np.einsum("ska,skb->ab", both, both)
-    return float(product[0, 1] / np.sqrt(max(product[0, 0] * product[1, 1], 1e-12)))
+def _ripples(
+    bins: _Bins, length: float, angles: float | NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Correlation of the ripples along directions with those of a motion, -1..1, for each angle."""
+    turned = np.radians(np.atleast_1d(angles))[:, None]
+    cosine, sine = np.cos(turned), np.sin(turned)
+    along, across = bins.fx * cosine - bins.fy * sine, bins.fx * sine + bins.fy * cosine
+    step, columns = _columns(bins, length)
+    inside = (np.abs(along) < (columns - 0.5) * step) & (np.abs(across) < _NEAR_ACROSS)
+    which = np.flatnonzero(inside)
+    turn, one = np.divmod(which, len(bins.fx))
+    along, across = along.ravel()[which], across.ravel()[which]
+    across = np.where(along < 0, -across, across)
+    along = np.abs(along)
+    row = ((across + _NEAR_ACROSS) * (_NEAR_STRIPS / (2 * _NEAR_ACROSS))).astype(np.intp)
+    row = np.minimum(row, _NEAR_STRIPS - 1)
+    column = np.minimum(np.rint(along / step).astype(np.intp), columns - 1)
+    cell = (turn * _NEAR_STRIPS + row) * columns + column
+    shape = (len(turned), _NEAR_STRIPS, columns)
+    size = shape[0] * shape[1] * shape[2]
+    count = np.bincount(cell, minlength=size).reshape(shape).astype(np.float64)
+
+    def total(values: NDArray[np.floating]) -> NDArray[np.float64]:
+        summed = np.bincount(cell, values, minlength=size)
+        return np.asarray(summed.reshape(shape), np.float64)
+
+    frequency = total(along).sum(axis=1) / np.maximum(count.sum(axis=1), 1)
+    show = frequency > 0.35 / length
+    weight = count * show[:, None]
+    each = 1 / np.maximum(count, 1)
+    log_rho = np.log(np.maximum(total(np.hypot(along, across)) * each, bins.resolution))
+    log_rho += np.log(length)
+    template = np.log(np.sinc(length * frequency) ** 2 + 0.01)
+    # The trend of each strip, the ripples looked for, and the data.
+    rows = np.empty((*shape[:2], 5, columns))
+    rows[:, :, 0], rows[:, :, 1], rows[:, :, 2] = 1, log_rho, log_rho**2
+    rows[:, :, 3], rows[:, :, 4] = template[:, None], total(bins.log_power[one]) * each
+    product = (rows * weight[:, :, None]) @ rows.transpose(0, 1, 3, 2)
+    trend, cross = product[..., :3, :3] + 1e-9 * np.eye(3), product[..., :3, 3:]
+    both = product[..., 3:, 3:] - cross.transpose(0, 1, 3, 2) @ np.linalg.solve(trend, cross)
+    left = both.sum(axis=1)
+    strength = left[:, 0, 1] / np.sqrt(np.maximum(left[:, 0, 0] * left[:, 1, 1], 1e-12))
+    return np.where(np.count_nonzero(show, axis=1) < _FEWEST, 0.0, strength)
 
 
-def _fit_at(bins: _Bins, length: float, angle: float, settled: float) -> tuple[Fit, PolarSpectrum]:
+def _columns(bins: _Bins, length: float) -> tuple[float, int]:
+    """Width and number of the cells along a motion."""
+    step = max(bins.resolution, 1 / (24 * length))
+    return step, int(min(0.5, _RINGS / length) / step) + 1
+
+
+def _fit_at(
+    bins: _Bins, length: float, angle: float, settled: float, like: Fit | None
+) -> tuple[Fit, PolarSpectrum]:
     data = _strips(bins, length, angle, across=_ACROSS, strips=9)
     band = (data.frequency > 0.3 / length)[None, :] & (data.count > 0)
-    return fit_model(data, motion_family(length, _NEAR), [(length,)], band, settled=settled), data
+    family = motion_family(length, _NEAR)
+    return fit_model(data, family, [(length,)], band, like=like, settled=settled), data

@@ -156,13 +156,15 @@ def merged(data: PolarSpectrum, count: int) -> PolarSpectrum:
 
 
 def on_circle(
-    values: NDArray[np.floating], radius: NDArray[np.intp], length: int
+    values: NDArray[np.floating], radius: NDArray[np.intp], count: NDArray[np.intp]
 ) -> NDArray[np.float64]:
-    """Mean of `values` at each whole `radius` below `length`; gaps take their neighbours' mean."""
-    count = np.bincount(radius, minlength=length)
-    total = np.bincount(radius, values, minlength=length)
+    """Mean of `values` at each whole `radius` below that of `count`, how many have it.
+
+    Gaps take their neighbours' mean.
+    """
+    total = np.bincount(radius, values, minlength=len(count))
     known = np.flatnonzero(count)
-    return np.interp(np.arange(length), known, total[known] / count[known])
+    return np.interp(np.arange(len(count)), known, total[known] / count[known])
 
 
 @lru_cache(maxsize=8)

@@ -87,6 +87,14 @@ def test_fit_from_another_of_the_same_photo_ends_where_a_search_does(sectors):
     assert led.parameters[0] == pytest.approx(searched.parameters[0], abs=0.1 * led.errors[0])
 
 
+def test_fit_without_rings_may_start_from_that_of_nearly_the_same_band():
+    for sigma in (1.2, 4.0):
+        data = model_polar(Gaussian(sigma), 512, scatter=0.3)
+        first = smooth_fit(data, 14, fit_band(data, 14))
+        band = fit_band(data, 15)
+        assert smooth_fit(data, 15, band, like=first).cost < 1.01 * smooth_fit(data, 15, band).cost
+
+
 def test_noise_that_a_fit_hands_on_is_its_own():
     data = model_polar(Disk(17), 512, noise=0.02, tilt=1.5, scatter=0.3)
     fit = fit_model(data, disk_family(), [(17,)], fit_band(data, 17))
