@@ -29,8 +29,8 @@ _PLAIN = 0.8  # far evidence from which on the near band need not be looked at
 # Evidence of a ring's fits over six rings, in both bands, below which the near band is not fitted:
 # none of 112 such candidates (of 369) was ever believed. Disks may show in the near band alone.
 _LOST = -0.1
-# Diameters closer than this (ln) share what is fitted without rings: of 155 fits from there none was
-# less deep by 0.05 than from five starts, and 5 were deeper.
+# Diameters closer than this (ln) share what is fitted without rings: of 155 fits from there none
+# was 0.05 less deep than from five starts, and 5 were deeper.
 _ALIKE = 0.1
 _PER_RING = 20  # frequencies to a ring in the race's fits
 _FEWEST_CELLS = 60
