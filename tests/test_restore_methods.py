@@ -169,16 +169,17 @@ def test_gradient_and_divergence_are_adjoint():
 @pytest.mark.parametrize("threads", ["1", "3"])
 def test_shrinking_gradients_holds_back_what_it_takes(monkeypatch, threads):
     monkeypatch.setenv("CEPSTRO_THREADS", threads)
-    rng = np.random.default_rng(3)
-    x, held_y, held_x = rng.standard_normal((3, 150, 40)).astype(np.float32)
-    down, right = (plane + old for plane, old in zip(gradients(x), (held_y, held_x), strict=True))
-    size = np.hypot(down, right)
-    left = np.maximum(1 - 0.7 / size, 0)
-    rest = shrink(x, (held_y, held_x), np.float32(0.7))
-    assert held_y == pytest.approx(down * (1 - left), abs=1e-5)
-    assert held_x == pytest.approx(right * (1 - left), abs=1e-5)
-    assert rest[0] == pytest.approx(down * (2 * left - 1), abs=1e-5)
-    assert rest[1] == pytest.approx(right * (2 * left - 1), abs=1e-5)
+    x, *planes = np.random.default_rng(3).standard_normal((5, 150, 40)).astype(np.float32)
+    left, held = (planes[0].copy(), planes[1].copy()), (planes[2].copy(), planes[3].copy())
+    down, right = (
+        1.8 * gradient - 0.8 * (rest + old) + old
+        for gradient, rest, old in zip(gradients(x), left, held, strict=True)
+    )
+    kept = np.maximum(1 - 0.7 / np.hypot(down, right), 0)
+    shrink(x, left, held, np.float32(0.7))
+    for g, rest, old in zip((down, right), left, held, strict=True):
+        assert old == pytest.approx(g * (1 - kept), abs=1e-5)
+        assert rest == pytest.approx(g * (2 * kept - 1), abs=1e-5)
 
 
 def test_blur_and_its_conjugate_are_adjoint_for_a_lopsided_kernel():

@@ -32,7 +32,6 @@ _MOST = 0.2  # share above which the limit is taken for the white of a page, and
 FLAT = 1e-4  # light: rests with less to them hold nothing to restore
 _UNMEASURED = sparse.Scale(0.0, 0.0)
 _ALL = slice(None), slice(None)
-_FIRST = 16  # steps of total variation before the networks
 # Steps of plug-and-play between the networks, shifts of its block grid in each, turns of the last.
 _BEST = 16, 8, 4
 _QUICK = 5, 4, 2
@@ -268,7 +267,9 @@ def _strong(job: Job, plan: Plan, plane: Plane, mask: NDArray[np.bool_], tell: T
         out = seen.picture(sparse.restore(seen, plan.scale, steps=_SPARSE, tell=tell))
         out += plan.mean
         return out
-    steps = max(_FIRST, _LIGHTS) if unknown is not None else _FIRST
+    steps = sparse.first_steps(plan.prior)
+    if unknown is not None:
+        steps = max(steps, _LIGHTS)
     frame = sparse.restore(seen, plan.scale, steps=steps, tell=lambda f: tell(0.2 * f))
     level = plan.prior.level() / max(plan.slope, 1e-12) ** 0.5
     frame = learned.restore(seen, frame, mean, level, job.light, stage=1, turns=1)

@@ -51,19 +51,25 @@ def restore(
     first = max(_REACH * sigma, 0.02 * float(seen.plane.std(dtype=np.float64)))
     sigmas = np.geomspace(max(first, 1.01 * sigma), sigma, steps)
     conjugate = np.conj(seen.otf)
-    data = rfft2(seen.frame)
+    data = conjugate * rfft2(seen.frame)
     x = start
-    a = np.float32(c * sigma**2 / sigmas[0] ** 2)
     ceiling = _ceiling(seen, start, mean)
 
-    def clean(k: int, sigma_k: float) -> Plane:
-        """Denoise x, whose noise stems from a data step with `a` and a prior good to sigma_k."""
-        divisor = seen.power + a * seen.doubt
-        share = seen.power / divisor
-        power = np.float32(sigma**2) * seen.doubt * share / divisor
-        power += np.float32(sigma_k**2) * (1 - share) ** 2
+    def inverse(sigma_k: float) -> tuple[Plane | np.float32, Plane]:
+        """Weigh the data step: a D and 1 / (|H|^2 + a D), D being the doubt about the PSF."""
+        trust = np.float32(c * sigma**2 / sigma_k**2) * seen.doubt
+        return trust, np.asarray(1 / (seen.power + trust), np.float32)
+
+    def clean(k: int, sigma_k: float, trust: Plane | np.float32, solved: Plane) -> Plane:
+        """Denoise x, whose noise stems from a data step and a prior good to sigma_k."""
+        own = trust * solved  # share of the prior
+        power = solved - own * solved  # |H|^2 / (|H|^2 + a D)^2
+        power *= np.float32(sigma**2) * seen.doubt
+        own *= own
+        own *= np.float32(sigma_k**2)
+        power += own
         variance = dct.coefficient_variance(power, shape)
-        del divisor, share, power
+        del own, power
         v = dct.denoise(
             x,
             variance,
@@ -74,20 +80,21 @@ def restore(
         np.maximum(v, np.float32(-mean), out=v)  # light is not negative
         return v if ceiling is None else np.minimum(v, ceiling, out=v)
 
+    step = inverse(sigmas[0])
     for k, sigma_k in enumerate(sigmas):
-        v = clean(k, sigma_k)
-        a = np.float32(c * sigma**2 / sigma_k**2)
+        v = clean(k, sigma_k, *step)
+        step = inverse(sigma_k)
         estimate = rfft2(v)
         del v
-        estimate *= a * seen.doubt
-        estimate += conjugate * data
-        estimate /= seen.power + a * seen.doubt
+        estimate *= step[0]
+        estimate += data
+        estimate *= step[1]
         x = irfft2(estimate, shape)
         if k + 1 < steps and k >= 1:
             seen.refresh(estimate)
-            data = rfft2(seen.frame)
+            data = conjugate * rfft2(seen.frame)
         tell((k + 1) / (steps + 1))
-    x += clean(steps, sigma)
+    x += clean(steps, sigma, *step)
     x *= np.float32((1 - _START) / 2)
     x += np.float32(_START) * start
     tell(1.0)

