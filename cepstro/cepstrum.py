@@ -20,6 +20,8 @@ from cepstro.fft import irfft, rfft
 from cepstro.radial import AXIS_BINS, on_circle
 from cepstro.spectrum import Spectrum
 
+_SMOOTHED, _REACH = 3, 12  # bins: sigma of the mean of circles made smooth, and where that ends
+
 
 def power_cepstrum(spectrum: Spectrum) -> NDArray[np.float32]:
     """Power cepstrum of an averaged spectrum, its origin in the middle.
@@ -41,10 +43,9 @@ def whitened_cepstrum(spectrum: Spectrum) -> NDArray[np.float32]:
     Frequencies count by the square of the share of their power that is not noise, so that the
     spots of a motion blur stand out that noise hides in the plain cepstrum. Same layout.
     """
-    from scipy.ndimage import gaussian_filter1d
-
     log_power, radius, mean = _levelled(spectrum)
-    mean = gaussian_filter1d(mean, 3)
+    bell = np.exp(-0.5 * (np.arange(-_REACH, _REACH + 1) / _SMOOTHED) ** 2)
+    mean = np.convolve(np.pad(mean, _REACH, "symmetric"), bell / bell.sum(), "valid")
     power = np.exp(mean)
     noise = np.exp(np.percentile(mean[len(mean) // 4 :], 5))
     signal = np.clip(1 - 1.3 * noise / power, 0, 1) ** 2

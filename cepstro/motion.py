@@ -144,8 +144,6 @@ def find_motion(spectrum: Spectrum, *, longest: float) -> MotionFit | None:
 
 def _spots(cepstrum: NDArray[np.float32], longest: float) -> list[tuple[float, float]]:
     """Lengths and angles of the dark spots that repeat at two and three times their distance."""
-    from scipy.ndimage import maximum_filter
-
     n = cepstrum.shape[0]
     m = n // 2 - 2
     reach = int(min(longest, m))
@@ -164,11 +162,10 @@ def _spots(cepstrum: NDArray[np.float32], longest: float) -> list[tuple[float, f
     # A multiple lies within (k - 1) / 2 px of k times a whole position; the largest of so many
     # samples of noise is subtracted.
     for multiple, size, chance in ((2, 3, 1.2), (3, 5, 1.8)):
-        widened = maximum_filter(depth, size)
-        inside = multiple * distance < m
-        score[inside] += (
-            widened[multiple * rows[inside], multiple * columns[inside] + m] - chance
-        ) / multiple
+        far = min(reach, m // multiple)
+        near = (slice(0, far + 1), slice(reach - far, reach + far + 1))
+        inside = multiple * distance[near] < m
+        score[near] += inside * (_largest(depth, multiple, size, far) - chance) / multiple
     score[(distance < _SHORTEST) | (distance > reach)] = -np.inf
     found = []
     for _ in range(_SPOTS):
@@ -178,6 +175,19 @@ def _spots(cepstrum: NDArray[np.float32], longest: float) -> list[tuple[float, f
         y, x = float(rows[row, column]), float(columns[row, column])
         found.append((float(np.hypot(y, x)), float(np.degrees(np.arctan2(-y, x)))))
         score[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2] = -np.inf
+    return found
+
+
+def _largest(depth: NDArray[np.float64], multiple: int, size: int, far: int) -> NDArray[np.float64]:
+    """Largest in squares of `size` px about the multiples of positions up to `far` px away."""
+    m, edge = depth.shape[0] - 1, size // 2
+    padded = np.pad(depth, edge, constant_values=-np.inf)
+    length = multiple * far
+    found = np.full((far + 1, 2 * far + 1), -np.inf)
+    for row in range(size):
+        for column in range(m - length, m - length + size):
+            some = padded[row : row + length + 1, column : column + 2 * length + 1]
+            np.maximum(found, some[::multiple, ::multiple], out=found)
     return found
 
 
