@@ -9,7 +9,7 @@ function H (its power smeared as the Hann window smears the spectrum), a relativ
 fills the zeros: several depths, JPEG) and a noise floor n whose logarithm is quadratic in L. All
 are found together by Levenberg-Marquardt steps on the count-weighted squares, from several starts
 side by side on cells of twice the size or more until one of them is left, which is polished on all
-cells (`cepstro.descent`). Where a fit of the same photo is known, its noise and floor are the one
+cells (`cepstro.descent`). Where a fit of the same photo is known, its floors and trends are the one
 start. Errors come from the curvature at the minimum and the scatter.
 
 Tried: white noise instead of tilted, median error 0.12 % for 0.09 % at noise 1/255, JPEG 90, and

@@ -69,7 +69,7 @@ def _least_squares(
 ) -> NDArray[np.float64]:
     """Levenberg-Marquardt from all starts side by side; the deepest point.
 
-    `scipy.optimize` takes 0.3 s to be imported and three times as long here.
+    `scipy.optimize` takes 0.2 s to be imported, and three times as long here.
     """
     point, left = starts, residuals(starts)
     cost, damping = np.sum(left**2, axis=1), np.full(len(starts), 1e-3)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cepstro.cepstrum import power_cepstrum, whitened_cepstrum
-from cepstro.families import motion_family
+from cepstro.families import Family, motion_family
 from cepstro.fit import ROUGHLY, SETTLED, Fit, fit_model, smooth_fit
 from cepstro.radial import AXIS_BINS, PolarSpectrum
 from cepstro.spectrum import Spectrum
@@ -113,20 +113,23 @@ def find_motion(spectrum: Spectrum, *, longest: float) -> MotionFit | None:
     if max(strength) < _LEAST_RIPPLES:
         return None
     length, angle = spots[int(np.argmax(strength))]
-    bins = _bins(spectrum)
+    bins, family = _bins(spectrum), motion_family(length, _NEAR)
     width = float(np.degrees(0.5 / length))  # half a px at the motion's end
     cost = np.zeros(3)
     middle: Fit | None = None
     for _ in range(4):
-        middle, _ = _fit_at(bins, length, angle, _STRAIGHT, middle)
-        sides = [_fit_at(bins, length, angle + turn, _STRAIGHT, middle) for turn in (-width, width)]
+        middle, _ = _fit_at(bins, family, length, angle, _STRAIGHT, middle)
+        sides = [
+            _fit_at(bins, family, length, angle + turn, _STRAIGHT, middle)
+            for turn in (-width, width)
+        ]
         cost = np.array([fit.cost / fit.cells for fit in (sides[0][0], middle, sides[1][0])])
         bend = cost[0] - 2 * cost[1] + cost[2]
         turn = 0.5 * (cost[0] - cost[2]) / bend if bend > 0 else float(np.sign(cost[0] - cost[2]))
         angle += float(np.clip(turn, -1, 1)) * width
         length = float(middle.parameters[0])
         last, width = width, max(width / 2, 0.05)
-    fit, data = _fit_at(bins, length, angle, SETTLED, None)
+    fit, data = _fit_at(bins, family, length, angle, SETTLED, None)
     smooth = smooth_fit(data, float(fit.parameters[0]), fit.band)
     evidence = float(np.log(max(smooth.cost, 1e-12) / max(fit.cost, 1e-12)))
     curvature = max(float(bend), 1e-12) / last**2 * fit.cells
@@ -298,9 +301,8 @@ def _columns(bins: _Bins, length: float) -> tuple[float, int]:
 
 
 def _fit_at(
-    bins: _Bins, length: float, angle: float, settled: float, like: Fit | None
+    bins: _Bins, family: Family, length: float, angle: float, settled: float, like: Fit | None
 ) -> tuple[Fit, PolarSpectrum]:
     data = _strips(bins, length, angle, across=_ACROSS, strips=9)
     band = (data.frequency > 0.3 / length)[None, :] & (data.count > 0)
-    family = motion_family(length, _NEAR)
     return fit_model(data, family, [(length,)], band, like=like, settled=settled), data
