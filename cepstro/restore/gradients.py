@@ -47,32 +47,25 @@ def shrink(
     """
 
     def work(rows: slice) -> None:
-        part, (u, v), (p, q) = (
-            x[rows],
-            (plane[rows] for plane in held),
-            (plane[rows] for plane in left),
-        )
-        y, across = np.empty_like(part), np.empty_like(part)
-        np.subtract(part[1:], part[:-1], out=y[1:])
-        np.subtract(part[0], x[rows.start - 1], out=y[0])
-        np.subtract(part[:, 1:], part[:, :-1], out=across[:, 1:])
-        np.subtract(part[:, 0], part[:, -1], out=across[:, 0])
-        for g, rest, old in ((y, p, u), (across, q, v)):
+        part = x[rows]
+        down, right = np.empty_like(part), np.empty_like(part)
+        np.subtract(part[1:], part[:-1], out=down[1:])
+        np.subtract(part[0], x[rows.start - 1], out=down[0])
+        np.subtract(part[:, 1:], part[:, :-1], out=right[:, 1:])
+        np.subtract(part[:, 0], part[:, -1], out=right[:, 0])
+        square = np.zeros_like(part)
+        for g, rest, old in zip((down, right), left, held, strict=True):
             g *= _RELAX
-            rest *= 1 - _RELAX
-            old *= 2 - _RELAX
-            g += rest
-            g += old
-        share = y * y
-        share += np.square(across, out=p)
-        np.sqrt(share, out=share)
-        np.maximum(share, limit, out=share)
-        np.divide(limit, share, out=share)
-        np.multiply(y, share, out=u)
-        np.multiply(across, share, out=v)
+            g += np.multiply(rest[rows], 1 - _RELAX, out=rest[rows])
+            g += np.multiply(old[rows], 2 - _RELAX, out=old[rows])
+            square += np.square(g, out=rest[rows])
+        size = np.maximum(np.sqrt(square, out=square), limit, out=square)
+        share = np.divide(limit, size, out=size)
+        for g, old in zip((down, right), held, strict=True):
+            np.multiply(g, share, out=old[rows])
         share *= -2
         share += 1
-        np.multiply(y, share, out=p)
-        np.multiply(across, share, out=q)
+        for g, rest in zip((down, right), left, strict=True):
+            np.multiply(g, share, out=rest[rows])
 
     by_rows(work, len(x), _ROWS)

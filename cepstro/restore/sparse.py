@@ -10,7 +10,8 @@ conditions and 0.3 ahead in one, where a smaller lambda has since gained more. T
 with noise and diameter, hence lambda = 0.5 (band edge x contrast / noise), within bounds: the mean
 of 9 photos in 5 conditions is best at 0.5, 0.25 and 1 lose 0.4 and 0.3 dB; the best lambda of each
 photo, with the truth at hand, gains 0.2 to 0.5 dB. 60 steps give 0.5 dB more than 20 for a disk of
-33 px at noise 0.5/255, nothing at 2.55.
+33 px at noise 0.5/255, nothing at 2.55. As a start of the default, 10 steps over-relaxed by 1.8
+lose 0.017 dB to 16 plain ones, 10 plain ones 0.031 (72 cases).
 """
 
 from __future__ import annotations
