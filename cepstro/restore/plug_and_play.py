@@ -28,7 +28,7 @@ from cepstro.restore.borders import Plane
 from cepstro.restore.observation import Observation
 
 _REACH = 8.0  # first sigma_k in units of sigma
-_THRESHOLD = 2.4
+_THRESHOLD = 2.7
 _TRUST = 1.0  # most trust: above it, blocks show where the PSF is not quite the photo's
 _START = 0.3  # share of the start in the result
 _LAMP = 1.5  # light, 1 is white, from which on a pixel is taken for a lamp
