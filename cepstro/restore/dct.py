@@ -31,6 +31,7 @@ Plane = NDArray[np.float32]
 SIDE = 8
 _BAND = 8  # rows of blocks worked on at a time
 _WIDE = 100  # and columns: small enough for the cache, and for BLAS to leave the threads to us
+_PRODUCT = 1 << 19  # multiplications of a product that BLAS does on one thread
 _FAR = np.float32(1e4)  # square over the threshold's from which on nothing is lost
 
 
@@ -55,7 +56,10 @@ def coefficient_variance(
     if shape[1] % 2 == 0:
         twice[-1] = 1
     waves = np.concatenate([np.cos(columns) * twice, np.sin(columns) * twice])
-    sums = (power @ waves.T.astype(power.dtype)).astype(np.float64)
+    waves = waves.T.astype(power.dtype)
+    some = max(1, _PRODUCT // waves.size)
+    parts = [power[start : start + some] @ waves for start in range(0, len(power), some)]
+    sums = np.concatenate(parts).astype(np.float64)
     even, odd = np.cos(rows) @ sums[:, :n], np.sin(rows) @ sums[:, n:]
     near = np.empty((2 * n - 1, 2 * n - 1))  # covariance by lag, from (-(n - 1), -(n - 1)) on
     near[n - 1 :, n - 1 :] = even - odd
