@@ -10,8 +10,11 @@ of 0.3 to 12/255 on encoded values, some highlights clipped, some JPEG. What the
 made by the package itself. Stage 2 is trained on what stage 1, as it lies in the package, makes.
 The loss is the mean logarithm of the square error, that is PSNR.
 
-The weights in the package: 2250 samples and 25 minutes for stage 1, 1650 samples and 51 minutes for
-stage 2 (begun from stage 1), one core each.
+The weights in the package: 2250 samples and 25 minutes for stage 1. For stage 2 a first training,
+begun from stage 1 on 1650 samples without soft scenes and without plug-and-play before it (51
+minutes), and a second one from there on 1650 samples as they are made here (45 minutes); of the two
+the package holds the mean, 1 : 3, which is 0.015 dB above both on 132 cases of the even half; on
+60 samples as they are made here it is 0.17 dB above the first. One core each.
 """
 
 from __future__ import annotations
