@@ -29,7 +29,7 @@ from cepstro.fft import by_rows
 Plane = NDArray[np.float32]
 
 SIDE = 8
-_BAND = 8  # rows of blocks worked on at a time
+_BAND = 32  # rows of blocks worked on at a time
 _WIDE = 100  # and columns: small enough for the cache, and for BLAS to leave the threads to us
 _PRODUCT = 1 << 19  # multiplications of a product that BLAS does on one thread
 _FAR = np.float32(1e4)  # square over the threshold's from which on nothing is lost

@@ -30,7 +30,7 @@ Memory = dict[int, Plane]  # flat, for one layer's channels after the other
 
 _STEP = 8  # sides of what the network works on are multiples of this
 _LEVEL = np.float32(8)  # factor of the noise level among the inputs
-_ROWS = 16  # of a tile
+_ROWS = 32  # of a tile
 _PRODUCT = 1 << 19  # multiplications of a product: below, BLAS takes no threads of its own
 
 
