@@ -69,10 +69,12 @@ def side_by_side(
     tell: Callable[[float], None],
     *,
     most: int | None = None,
+    over: threading.Event | None = None,
 ) -> None:
     """Work on several items at a time, which share the cores; an exception ends it all.
 
-    `tell` is called with the fraction done, from this thread only; `most` items at a time.
+    `tell` is called with the fraction done, from this thread only; `most` items at a time. `over`
+    is set at the end: after an exception it asks what is under way to stop.
     """
     count = min(len(items), threads(), most or len(items))
     share = threads() // count
@@ -88,6 +90,8 @@ def side_by_side(
             future.result()
             tell(done / len(items))
     finally:
+        if over is not None:
+            over.set()
         pool.shutdown(cancel_futures=True)
 
 

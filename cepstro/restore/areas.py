@@ -15,8 +15,10 @@ fall as in the whole picture.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from itertools import pairwise
+from threading import Event
 
 from cepstro.fft import side_by_side
 
@@ -88,8 +90,10 @@ def on_all(
         work(parts[0], tell)
         return
 
-    side_by_side(lambda part: work(part, _silent), parts, tell)
+    over = Event()
 
+    def unless_over(fraction: float) -> None:
+        if over.is_set():
+            raise CancelledError
 
-def _silent(fraction: float) -> None:
-    pass
+    side_by_side(lambda part: work(part, unless_over), parts, tell, over=over)
