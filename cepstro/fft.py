@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 Item = TypeVar("Item")
 _here = threading.local()
 _BAND = 1 << 20  # elements of a band
+_ROWS = 1 << 18  # of rows to be transformed, which takes longer
 
 
 @contextmanager
@@ -53,8 +55,14 @@ def threads() -> int:
 
 
 def by_rows(work: Callable[[slice], None], count: int, rows: int) -> None:
-    """Call `work` for bands of `rows` rows out of `count`, on all cores (NumPy leaves the GIL)."""
-    bands = [slice(start, min(start + rows, count)) for start in range(0, count, rows)]
+    """Call `work` for bands of at most `rows` rows out of `count`, on all cores.
+
+    NumPy leaves the GIL. The bands are the same for any number of threads, and so is the result;
+    they are even, and of an even number, so that no core waits for another.
+    """
+    parts = min(count, 2 * -(-count // (2 * rows))) if count > rows else 1
+    edges = [i * count // parts for i in range(parts + 1)]
+    bands = [slice(*edge) for edge in pairwise(edges)]
     if len(bands) == 1 or threads() == 1:
         for band in bands:
             work(band)
@@ -149,7 +157,7 @@ def rfft2(
         with one_thread():
             out[rows] = rfft(plane[rows])
 
-    by_rows(work, len(plane), max(1, _BAND // plane.shape[1]))
+    by_rows(work, len(plane), max(1, _ROWS // plane.shape[1]))
     spectrum = scipy.fft.fft(out, axis=0, overwrite_x=True, workers=threads())
     return spectrum
 

@@ -68,7 +68,7 @@ def test_views_integers_real_spectra_and_other_sides_are_transformed_too():
 @pytest.mark.parametrize("cores", ["1", "2"])
 def test_memory_that_is_there_takes_the_spectrum(cores, monkeypatch):
     monkeypatch.setenv("CEPSTRO_THREADS", cores)
-    monkeypatch.setattr(fft, "_BAND", 100)
+    monkeypatch.setattr(fft, "_ROWS", 100)
     plane = np.random.default_rng(5).standard_normal((40, 60)).astype(np.float32)
     memory = np.full((40, 31), np.nan, np.complex64)
     found = rfft2(plane, out=memory)
