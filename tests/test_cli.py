@@ -221,6 +221,31 @@ def test_figure_of_another_kind_is_refused_before_the_work(blurry, tmp_path):
     assert ".png, .svg or .pdf" in done.stderr and done.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("option", "name", "endings"),
+    [
+        ("--psf-out", "blur.txt", ".json"),
+        ("--report", "page.txt", ".html or .htm"),
+        ("--figure", "why.jpg", ".png, .svg or .pdf"),
+    ],
+)
+def test_a_name_that_does_not_say_what_it_holds_is_refused(blurry, tmp_path, option, name, endings):
+    done = run("analyze", blurry, option, tmp_path / name)
+    assert done.exit_code == 1 and done.stdout == ""
+    assert f"must end in {endings}, got" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_a_photo_may_take_the_place_of_the_photo(blurry, tmp_path):
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(blurry.read_bytes())
+    done = run("analyze", photo, "--figure", photo)
+    assert done.exit_code == 1
+    assert "is the input itself; name another file" in done.stderr
+    assert "--overwrite" not in done.stderr  # which analyze does not take
+    assert photo.read_bytes() == blurry.read_bytes()
+
+
 @pytest.mark.parametrize("what", ["missing", "folder", "text", "empty", "tiny", "flat", "nan"])
 @pytest.mark.parametrize("command", ["analyze", "deblur", "blur", "cepstrum"])
 def test_bad_photos_get_one_sentence(tmp_path, what, command):
@@ -247,6 +272,7 @@ def test_bad_photos_get_one_sentence(tmp_path, what, command):
     before = sorted(tmp_path.rglob("*"))
     done = run(command, photo, *more)
     assert done.exit_code in (0, 1, 3)
+    assert "inside cepstro" not in done.stderr  # no accident, nor a warning, which is one in tests
     if done.exit_code == 1 or (done.exit_code == 3 and command == "deblur"):
         assert done.stdout == ""
         assert len(done.stderr.splitlines()) == 1
@@ -299,6 +325,7 @@ def test_control_characters_in_names_are_shown_escaped(tmp_path):
         (RuntimeError("boom"), 1, "Please report it"),
         (KeyboardInterrupt(), 130, ""),
         (OSError(28, "No space left on device", "x"), 1, "No space left"),
+        (ConnectionError("no scheduler answers"), 1, "cepstro: no scheduler answers"),
         (RecursionError("deep"), 1, "Please report it"),
     ],
     ids=lambda value: type(value).__name__,
@@ -324,9 +351,12 @@ def test_traceback_is_there_for_a_report(monkeypatch, blurry, tmp_path):
     assert "Traceback" in run("blur", "-a", "5", blurry, tmp_path / "out.png").stderr
 
 
-def test_no_command_prints_the_help():
-    done = run()
-    assert done.exit_code == 2 and "Usage" in done.stdout
+@pytest.mark.parametrize("words", [[], ["batch"]])
+def test_no_command_prints_the_help(words):
+    done = run(*words)
+    assert done.exit_code == 2 and done.stderr == ""
+    assert done.stdout.startswith(" ".join(["Usage: cepstro", *words, "[OPTIONS]"]))
+    assert "\nCommands:\n" in done.stdout
 
 
 def test_version():
@@ -365,6 +395,20 @@ def test_closed_pipe_is_quiet(blurry):
     os.close(writer)
     assert done.stderr == ""
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_stop_nothing(blurry, tmp_path, closed):
+    psf = tmp_path / "psf.json"
+    command = f'"$0" -m cepstro analyze "$1" --psf-out "$2" {closed}'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable, blurry, psf],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert psf.exists()
 
 
 def resident(pid: int) -> float:
@@ -424,7 +468,7 @@ def test_progress_shows_after_a_second_on_a_terminal_only(monkeypatch):
     for stream, expected in ((Terminal(), True), (io.StringIO(), False)):
         monkeypatch.setattr(sys, "stderr", stream)
         now[0] = 0.0
-        with progress.Progress("deblurring") as show:
+        with progress.bar("deblurring") as show:
             show(0.1)
             assert stream.getvalue() == ""
             now[0] = 1.5
@@ -479,7 +523,7 @@ def test_wrong_usage_of_kernel(sharp, tmp_path, wrong):
 
 def test_kernel_needs_an_ending_that_holds_it(sharp, tmp_path):
     done = run("kernel", sharp, sharp, tmp_path / "k.jpg")
-    assert done.exit_code == 1 and ".png, .tif or .npy" in done.stderr
+    assert done.exit_code == 1 and ".png, .tif, .tiff or .npy" in done.stderr
 
 
 def test_blur_like_lays_the_measured_blur_and_grain_on_another(blurry, sharp, tmp_path):

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cepstro.cli.batch import app as batch
-from cepstro.cli.guard import Guarded
+from cepstro.cli.guard import Guarded, need_command
 from cepstro.cli.making import blur, deblur
 from cepstro.cli.measuring import analyze, cepstrum, kernel
 
@@ -52,6 +52,4 @@ def cepstro(
 
     Exit status: 0 done, 1 an error said in one line, 2 wrong usage, 3 no defocus found.
     """
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(2)
+    need_command(context)

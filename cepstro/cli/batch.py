@@ -13,10 +13,10 @@ from typer.core import TyperGroup
 
 from cepstro.cli import options as opt
 from cepstro.cli.given import nsr_given, psf_given
-from cepstro.cli.guard import complain
+from cepstro.cli.guard import complain, need_command
 from cepstro.cli.progress import Line
 
-app = typer.Typer(cls=TyperGroup, rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(cls=TyperGroup, rich_markup_mode=None)
 
 
 def shard(text: str) -> tuple[int, int]:
@@ -106,8 +106,8 @@ def command(work: Callable[..., None]) -> Callable[..., None]:
     return app.command()(run)
 
 
-@app.callback()
-def batch() -> None:
+@app.callback(invoke_without_command=True)
+def batch(context: typer.Context) -> None:
     """Analyse, deblur or blur many photos.
 
     Started again after a stop, of whatever kind, it goes on where it was: photos that are done and
@@ -120,6 +120,7 @@ def batch() -> None:
 
     Exit status: 0 all done, 1 some failed (one line for each), 2 wrong usage.
     """
+    need_command(context)
 
 
 @command
@@ -229,6 +230,8 @@ def _start(task: Any, photos: list[Path], out: Path, run: Run, **settings: Any) 
     from cepstro.many import Batch
     from cepstro.many import batch as work
 
+    if run.send and run.scheduler is None:
+        raise typer.BadParameter("--send goes with --scheduler: processes here see the files")
     start = time.monotonic()
     with Line() as line, contextlib.ExitStack() as stack:
         if run.scheduler is not None:
@@ -239,7 +242,7 @@ def _start(task: Any, photos: list[Path], out: Path, run: Run, **settings: Any) 
         def tell(so_far: Batch, row: dict[str, Any]) -> None:
             if row["status"] == "failed":
                 line.clear()
-                complain(f"{row['input']}: {row['error']}")
+                complain(_failure(row))
             line.show(f"{_counts(so_far)}; {_left(so_far, time.monotonic() - start)}")
 
         try:
@@ -260,6 +263,12 @@ def _start(task: Any, photos: list[Path], out: Path, run: Run, **settings: Any) 
     typer.echo(f"{_counts(done)}; see {done.tables[0]}")
     if done.failed:
         raise typer.Exit(1)
+
+
+def _failure(row: dict[str, Any]) -> str:
+    """Say which photo failed, and why: errors of files name it themselves."""
+    error = str(row["error"])
+    return error if error.startswith(row["input"]) else f"{row['input']}: {error}"
 
 
 def _counts(batch: Any) -> str:

@@ -7,35 +7,54 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cepstro.analysis import Analysis
-from cepstro.cli.progress import Progress
+from cepstro.cli.progress import bar
 from cepstro.errors import WriteError
+from cepstro.figures.style import FORMATS
 from cepstro.light import from_linear
 from cepstro.photo import Photo, write
-from cepstro.photo.saving import check_output, safe_name, save
+from cepstro.photo.saving import check_output, safe_name, same_file, save
 from cepstro.photo.writing import kind_of
 from cepstro.psf import PSF, psf_to_dict
 
+_ENDINGS = {
+    "figure": FORMATS,
+    "report": (".html", ".htm"),
+    "PSF": (".json",),
+    "kernel": (".png", ".tif", ".tiff", ".npy"),
+}
+
 
 def check_outputs(
-    *others: Path | None,
+    *,
     inputs: tuple[Path, ...],
     photo: Path | None = None,
     overwrite: bool = False,
+    **others: Path | None,
 ) -> None:
     """Refuse, before any work, outputs that cannot be written, are an input, or are named twice.
 
-    Only the `photo` may be one of the inputs, and only with `overwrite`.
+    `others` are files of the kinds of `_ENDINGS`. Only the `photo` may be one of the inputs, and
+    only with `overwrite`.
     """
     seen: list[Path] = []
     if photo is not None:
         kind_of(photo)
-        seen.append(check_output(photo, *inputs, overwrite=overwrite).absolute())
-    for path in others:
+        seen.append(check_output(photo, *inputs, overwrite=overwrite).resolve())
+    for kind, path in others.items():
         if path is None:
             continue
-        if check_output(path, *inputs).absolute() in seen:
-            raise WriteError(f"{safe_name(path)} is named for two different outputs")
-        seen.append(path.absolute())
+        name = safe_name(path)
+        *most, last = _ENDINGS[kind]
+        if path.suffix.lower() not in (*most, last):
+            allowed = f"{', '.join(most)} or {last}" if most else last
+            raise WriteError(
+                f"the name of a {kind} must end in {allowed}, got {safe_name(path.name)}"
+            )
+        if any(same_file(path, source) for source in inputs):
+            raise WriteError(f"{name} is the input itself; name another file")
+        if check_output(path).resolve() in seen:
+            raise WriteError(f"{name} is named for two different outputs")
+        seen.append(path.resolve())
 
 
 def write_report(
@@ -51,19 +70,11 @@ def write_report(
 
     sharp = None
     if analysis.psf is not None:
-        with Progress("deblurring for the report") as progress:
+        with bar("deblurring for the report") as progress:
             error = analysis.diameter_error or 0.0
             sharp = deblur(photo, analysis.psf, diameter_error=error, progress=progress)
     text = report_html(photo, analysis, sharp=sharp, name=str(image), region=region)
     save(out, text.encode())
-
-
-def check_kernel_out(out: Path) -> None:
-    """Refuse endings that do not hold a kernel."""
-    if out.suffix.lower() not in (".png", ".tif", ".tiff", ".npy"):
-        raise WriteError(
-            f"a kernel's name must end in .png, .tif or .npy, got {safe_name(out.name)}"
-        )
 
 
 def write_kernel(out: Path, kernel: NDArray[np.float64]) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 import typer
 
 from cepstro.cli import options as opt
-from cepstro.cli.progress import Progress
+from cepstro.cli.progress import bar
 
-SMALL = 256  # px; pictures below may be narrower than the blur laid on them
+_SMALL = 256  # px; pictures below may be narrower than the blur laid on them
 
 
 def nsr_given(nsr: float | None, snr: float | None) -> float | None:
@@ -49,7 +49,7 @@ def psf_given(
 def check_fits(psf: Any, photo: Any) -> None:
     """Refuse a blur wider than the photo: nothing could be seen through it, or for hours."""
     rows, columns = photo.shape[:2]
-    if 2 * psf.halfwidth - 2 > max(rows, columns, SMALL):
+    if 2 * psf.halfwidth - 2 > max(rows, columns, _SMALL):
         raise typer.BadParameter(
             f"the blur, {2 * psf.halfwidth + 1} px across, is wider than the photo of "
             f"{columns} x {rows} px"
@@ -75,5 +75,5 @@ def measure(photo: Any, *, region: tuple[int, int, int, int] | None, **keywords:
                 f"--region must lie inside the photo of {columns} x {rows} px, got "
                 f"{x},{y},{width},{height}"
             )
-    with Progress("analysing") as progress:
+    with bar("analysing") as progress:
         return work(photo, region=region, progress=progress, **keywords)

@@ -9,6 +9,7 @@ an unexpected exception becomes a sentence that says how to report it, and
 import contextlib
 import os
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -24,8 +25,11 @@ class Guarded(TyperGroup):
 
     def main(self, *args: Any, **keywords: Any) -> Any:
         """Run the command line and leave with the exit status that `cepstro.cli` names."""
-        for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):  # a terminal that lacks a sign shows its code
+        for name in ("stdout", "stderr"):
+            stream: Any = getattr(sys, name)
+            if stream is None:  # closed by whoever started us: what is said there is lost
+                setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
+            elif hasattr(stream, "reconfigure"):  # a terminal that lacks a sign shows its code
                 stream.reconfigure(errors="backslashreplace")
         keywords["standalone_mode"] = False  # errors come here instead of being printed there
         try:
@@ -49,6 +53,13 @@ def shown(text: object) -> str:
 def complain(message: object) -> None:
     """One line on standard error."""
     _say(f"cepstro: {shown(' '.join(str(message).split()))}")
+
+
+def need_command(context: typer.Context) -> None:
+    """Print the help of a group that was given no command, which is wrong usage."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
 
 
 def _leave(error: BaseException) -> NoReturn:
@@ -81,7 +92,7 @@ def _sentence(error: BaseException) -> tuple[int, str]:
     if isinstance(error, OSError) and error.strerror:
         where = f": {error.filename}" if error.filename else ""
         return 1, f"{error.strerror}{where}"
-    if isinstance(error, ValueError):
+    if isinstance(error, (OSError, ValueError)):
         return 1, str(error)
     return 1, (
         f"something went wrong inside cepstro ({type(error).__name__}: {error}). Please report it "

@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from cepstro.cli.progress import Progress
+from cepstro.cli.progress import bar
 
 
 def is_huge(image: Path, max_pixels: int | None, out: Path | None = None) -> bool:
@@ -20,11 +20,17 @@ def is_huge(image: Path, max_pixels: int | None, out: Path | None = None) -> boo
     return too_large(image)
 
 
+def takes_no(**options: object) -> None:
+    """Refuse options that are not for pictures worked on in blocks, should they be given."""
+    if given := [f"--{name}" for name, value in options.items() if value]:
+        raise typer.BadParameter(f"a picture worked on in blocks takes no {', '.join(given)}")
+
+
 def analyze(image: Path, **settings: Any) -> Any:
     """Measure the blur where it shows most."""
     from cepstro.tiles import analyze_file
 
-    with Progress("analysing") as progress:
+    with bar("analysing") as progress:
         return analyze_file(image, progress=progress, **settings)
 
 
@@ -34,5 +40,5 @@ def work(image: Path, out: Path, psf: Any, *, deblur: bool, **settings: Any) -> 
 
     how = f"deblurred in blocks ({settings['method']})" if deblur else "blurred in blocks"
     typer.echo(f"The picture is too large to be held whole: it is {how}.", err=True)
-    with Progress("deblurring" if deblur else "blurring") as progress:
+    with bar("deblurring" if deblur else "blurring") as progress:
         (deblur_file if deblur else blur_file)(image, out, psf, progress=progress, **settings)

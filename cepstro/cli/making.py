@@ -7,7 +7,7 @@ import typer
 from cepstro.cli import huge
 from cepstro.cli import options as opt
 from cepstro.cli.given import check_fits, measure, nsr_given, psf_given, read
-from cepstro.cli.progress import Progress
+from cepstro.cli.progress import bar
 from cepstro.errors import NoDefocusError
 
 
@@ -56,10 +56,12 @@ def deblur(
     given = psf_given(amount, kind, rotation, psf)
     constant = nsr_given(nsr, snr)
     in_blocks = huge.is_huge(image, max_pixels, out)
-    if in_blocks and (method is opt.Method.lucy or page):
-        raise typer.BadParameter("a picture of this size takes no --method lucy and no --page")
+    if in_blocks:
+        huge.takes_no(page=page, quality=quality, overwrite=overwrite)
+        if method is opt.Method.lucy:
+            raise typer.BadParameter("lucy decides on the whole picture: name another --method")
     named = None if in_blocks else out
-    files.check_outputs(psf_out, photo=named, inputs=(image,), overwrite=overwrite)
+    files.check_outputs(inputs=(image,), photo=named, overwrite=overwrite, PSF=psf_out)
     photo: Any = None if in_blocks else read(image, page, max_pixels)
     error = 0.0
     if given is None:
@@ -79,7 +81,7 @@ def deblur(
         huge.work(image, out, given, deblur=True, **settings)
     else:
         check_fits(given, photo)
-        with Progress("deblurring") as progress:
+        with bar("deblurring") as progress:
             sharp = work(
                 photo,
                 given,
@@ -126,13 +128,14 @@ def blur(
 
     given = psf_given(amount, kind, rotation, psf)
     opt.check_like(like, given, scale, grain, jpeg, seed)
-    if given is not None and not page and huge.is_huge(image, max_pixels, out):
+    if given is not None and huge.is_huge(image, max_pixels, out):
+        huge.takes_no(page=page, quality=quality, overwrite=overwrite)
         huge.work(image, out, given, deblur=False)
         return
     inputs = (image,) if like is None else (image, like)
     files.check_outputs(photo=out, inputs=inputs, overwrite=overwrite)
     photo = read(image, page, max_pixels)
-    with Progress("blurring") as progress:
+    with bar("blurring") as progress:
         if like is None:
             from cepstro import blur as lay
 

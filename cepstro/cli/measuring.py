@@ -9,7 +9,7 @@ import typer
 from cepstro.cli import huge
 from cepstro.cli import options as opt
 from cepstro.cli.given import measure, read
-from cepstro.cli.progress import Progress
+from cepstro.cli.progress import bar
 from cepstro.errors import NoDefocusError
 
 
@@ -48,15 +48,10 @@ def analyze(
     from cepstro.figures import words
     from cepstro.photo import safe_name
 
-    files.check_outputs(figure, report, psf_out, inputs=(image,))
-    if figure is not None:
-        from cepstro.figures import check_format
-
-        check_format(figure)
+    files.check_outputs(inputs=(image,), figure=figure, report=report, PSF=psf_out)
     photo: Any = None
     if huge.is_huge(image, max_pixels):
-        if figure is not None or report is not None or page:
-            raise typer.BadParameter("a picture of this size takes no --figure, --report or --page")
+        huge.takes_no(figure=figure, report=report, page=page)
         result = huge.analyze(image, region=region, channels=channels.value)
     else:
         photo = read(image, page, max_pixels)
@@ -110,10 +105,10 @@ def kernel(
     psf_out: opt.PsfOut = None,
     max_pixels: opt.MaxPixels = None,
 ) -> None:
-    """Measure the blur between a sharp and a blurred photo of one scene.
+    """Measure the blur between a sharp and a blurred photo.
 
-    The photos are laid on each other first (shift, small scale and rotation, brightness). With
-    --channels each, --json tells the blur of every colour.
+    Both show one scene. They are laid on each other first (shift, small scale and rotation,
+    brightness). With --channels each, --json tells the blur of every colour.
 
     \b
     Examples:
@@ -122,16 +117,13 @@ def kernel(
     """
     from cepstro import estimate_kernel
     from cepstro.cli import files
-    from cepstro.figures import check_format, words
+    from cepstro.figures import words
 
-    files.check_kernel_out(out)
     if size is not None and size % 2 == 0:
         raise typer.BadParameter(f"--size must be odd, got {size}")
-    if figure is not None:
-        check_format(figure)
-    files.check_outputs(psf_out, figure, photo=out, inputs=(sharp, blurred))
+    files.check_outputs(inputs=(sharp, blurred), kernel=out, figure=figure, PSF=psf_out)
     photos = read(sharp, 0, max_pixels), read(blurred, 0, max_pixels)
-    with Progress("measuring") as progress:
+    with bar("measuring") as progress:
         result = estimate_kernel(
             *photos, size=size, method=method.value, channels=channels.value, progress=progress
         )

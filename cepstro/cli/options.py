@@ -195,7 +195,7 @@ Quality = Annotated[
 ]
 PsfOut = Annotated[
     Path | None,
-    typer.Option("--psf-out", metavar="FILE", help="Write the blur as JSON, for --psf."),
+    typer.Option("--psf-out", metavar="FILE.json", help="Write the blur as JSON, for --psf."),
 ]
 Figure = Annotated[
     Path | None,

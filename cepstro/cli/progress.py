@@ -3,6 +3,8 @@
 import shutil
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 _PATIENCE = 1.0  # seconds before the bar shows
@@ -46,32 +48,19 @@ class Line:
             self._drawn = ""
 
 
-class Progress:
-    """Callable with the fraction done (0..1); draws nothing unless standard error is a terminal.
+@contextmanager
+def bar(what: str) -> Iterator[Callable[[float], None]]:
+    """Context with a function to call with the fraction done, 0..1, which draws a bar.
 
-    Used as a context manager, so that the bar is gone when the work ends, however it ends.
+    Nothing is drawn in the first second, nor unless standard error is a terminal.
     """
+    start = time.monotonic()
+    with Line() as line:
 
-    def __init__(self, what: str) -> None:
-        self._what = what
-        self._start = time.monotonic()
-        self._line = Line()
+        def show(fraction: float) -> None:
+            if time.monotonic() - start >= _PATIENCE:
+                fraction = min(max(fraction, 0.0), 1.0)
+                done = "#" * round(_WIDTH * fraction)
+                line.show(f"{what} [{done:.<{_WIDTH}}] {100 * fraction:3.0f} %")
 
-    def __enter__(self) -> "Progress":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._line.clear()
-
-    def __call__(self, fraction: float) -> None:
-        """Show the fraction done."""
-        if time.monotonic() - self._start < _PATIENCE:
-            return
-        fraction = min(max(fraction, 0.0), 1.0)
-        bar = "#" * round(_WIDTH * fraction)
-        self._line.show(f"{self._what} [{bar:.<{_WIDTH}}] {100 * fraction:3.0f} %")
+        yield show

@@ -15,6 +15,6 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "kernel_page": ["kernel_figure"],
         "picture": ["cepstrum_picture"],
         "report": ["report_html"],
-        "style": ["DARK", "LIGHT", "Theme", "check_format", "save"],
+        "style": ["DARK", "LIGHT", "Theme", "save"],
     },
 )

@@ -75,7 +75,7 @@ def check_output(
     if out.is_dir():
         raise WriteError(f"{name} is a folder; name a file in it")
     if found is not None:
-        if not overwrite and any(_same(out, source) for source in inputs if source is not None):
+        if not overwrite and any(same_file(out, source) for source in inputs if source is not None):
             raise WriteError(
                 f"{name} is the input itself; name another file, "
                 "or allow it with --overwrite (overwrite=True)"
@@ -194,7 +194,8 @@ def _sync_folder(folder: Path) -> None:
             os.close(fd)
 
 
-def _same(a: Path, b: str | os.PathLike[str]) -> bool:
+def same_file(a: Path, b: str | os.PathLike[str]) -> bool:
+    """Whether two names lead to one file that is there; False where that cannot be told."""
     try:
         return a.samefile(b)
     except OSError:
