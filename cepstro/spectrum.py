@@ -59,13 +59,13 @@ def taper(side: int, *, rolloff: float = 1.0) -> NDArray[np.float32]:
 def corners(shape: tuple[int, int], side: int, *, overlap: float = 0.5) -> list[tuple[int, int]]:
     """Top left corners of blocks that cover a picture, row by row.
 
-    Neighbours share at least `overlap` of their side.
+    Neighbours share at least `overlap` of their side, or all but a row or column of pixels.
     """
     if not 0 <= overlap < 1:
         raise ValueError(f"overlap must be at least 0 and below 1, got {overlap:g}")
 
     def count(length: int) -> int:
-        return 1 + int(np.ceil((length - side) / (side * (1 - overlap))))
+        return 1 + int(np.ceil((length - side) / max(1.0, side * (1 - overlap))))
 
     rows, columns = count(shape[0]), count(shape[1])
     return [

@@ -202,6 +202,26 @@ def test_cepstrum_of_too_small_blocks_is_refused():
         cepstrum_picture(np.zeros((40, 400), np.uint8))
 
 
+def test_cepstrum_of_a_flat_picture_is_refused():
+    with pytest.raises(UnsuitableImageError, match="flat"):
+        cepstrum_picture(np.full((400, 400, 3), 90, np.uint8))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"side": 0}, {"overlap": 100}, {"rolloff": 101}, {"constant": np.inf}]
+)
+def test_cepstrum_numbers_out_of_range_are_named(photo, wrong):
+    with pytest.raises(ValueError, match=f"^{next(iter(wrong))} must be"):
+        cepstrum_picture(photo, **wrong)
+
+
+def test_cepstrum_is_scaled_between_linear_and_logarithm_for_any_constant(photo):
+    linear = cepstrum_picture(photo, grey=True, constant=1e-300)  # log(1 + c x) / log(1 + c): x
+    assert 64 < linear.min() < 127 and linear.max() == 255
+    steep = cepstrum_picture(photo, grey=True, constant=1e300)
+    assert (np.abs(steep - 127.5) > 120).mean() > 0.99
+
+
 def finding(**fields):
     defaults = {
         "verdict": "defocus",
@@ -323,3 +343,11 @@ def test_html_report_works_in_a_browser(photo, analysis, tmp_path):
     assert 'data-broken="0"' in done.stdout
     assert 'data-wide="false"' in done.stdout
     assert re.search(r'id="before"[^>]*clip-path: inset\(0px 80% 0px 0px\)', done.stdout)
+
+
+@pytest.mark.parametrize("name", ["$\\frac$.jpg", "a$b$c.jpg", "写真 ü.jpg"])
+def test_names_are_drawn_as_they_are(photo, analysis, name):
+    figure = analysis_figure(photo, analysis, title=name)
+    assert rendered(figure, "png").startswith(b"\x89PNG")  # formulas and lacking signs would warn
+    title = figure.axes[0].get_title(loc="left")
+    assert title == name.replace("写真", "\N{WHITE SQUARE}" * 2)

@@ -111,6 +111,11 @@ def test_corners_cover_a_photo_of_any_aspect(shape, part, overlap):
     assert seen.all()
 
 
+def test_blocks_that_overlap_nearly_whole_lie_a_pixel_apart():
+    every = [(top, left) for top in range(23) for left in range(33)]
+    assert corners((30, 40), 8, overlap=1 - 1e-6) == every
+
+
 def test_cut_gives_views_in_the_order_of_the_corners():
     plane = np.arange(30 * 50, dtype=np.float32).reshape(30, 50)
     blocks = list(cut(plane, 16))

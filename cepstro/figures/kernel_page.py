@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cepstro.figures.panels import draw_kernel
 from cepstro.figures.style import BODY, LIGHT, TITLE, Theme, legend, page, plot_axes
+from cepstro.figures.words import sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def kernel_figure(found: PairKernel, *, theme: Theme = LIGHT) -> Figure:
     """Draw the kernel between two photos, the model that describes it best, and their profiles."""
     figure = page(14, 5.4, theme)
-    title = f"{str(found.fit)[0].upper()}{str(found.fit)[1:]}"
+    title = sentence(str(found.fit))
     figure.text(0.03, 0.945, title, fontsize=TITLE, fontweight="bold", color=theme.ink, va="center")
     figure.text(
         0.03,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cepstro.cepstrum import power_cepstrum
 from cepstro.errors import UnsuitableImageError
 from cepstro.light import luminance, split_alpha, to_linear
-from cepstro.photo import unpack
+from cepstro.photo import check_finite, unpack
 from cepstro.spectrum import cut, power_spectrum
 
 if TYPE_CHECKING:
@@ -58,9 +58,20 @@ def cepstrum_picture(
     Raises
     ------
     UnsuitableImageError
-        When a block would be smaller than 16 px.
+        When a block would be smaller than 16 px, and for pictures that are flat or not finite.
+    TypeError, ValueError
+        For what is no picture, and for numbers out of their range.
     """
+    if not 0 < side <= 100:
+        raise ValueError(f"side must be above 0, up to 100 (per cent), got {side:g}")
+    if not 0 <= overlap < 100:
+        raise ValueError(f"overlap must be 0 to below 100 (per cent), got {overlap:g}")
+    if not 0 <= rolloff <= 100:
+        raise ValueError(f"rolloff must be 0 to 100 (per cent), got {rolloff:g}")
+    if not 0 < constant < np.inf:
+        raise ValueError(f"constant must be finite and above 0, got {constant:g}")
     pixels, light = unpack(image)
+    check_finite(pixels)
     linear = to_linear(split_alpha(pixels)[0], light=light)
     if grey or linear.ndim == 2 or linear.shape[2] == 1:
         linear = luminance(linear)[..., None]
@@ -71,6 +82,8 @@ def cepstrum_picture(
             f"blocks of {side:g} % of the photo's shorter side ({shorter} px) are below "
             f"{_SMALLEST} px; give a larger part with -s"
         )
+    if np.ptp(linear, axis=(0, 1)).max() == 0:
+        raise UnsuitableImageError("the picture is flat: it shows nothing that could be blurred")
     drawn = [
         _drawn(linear[..., channel], block, overlap / 100, rolloff / 100, constant)
         for channel in range(linear.shape[2])
@@ -82,7 +95,7 @@ def _drawn(
     plane: NDArray[np.float32], block: int, overlap: float, rolloff: float, constant: float
 ) -> NDArray[np.uint8]:
     blocks = cut(plane, block, overlap=overlap)
-    cepstrum = power_cepstrum(power_spectrum(blocks, rolloff=rolloff))
+    cepstrum = power_cepstrum(power_spectrum(blocks, rolloff=rolloff)).astype(np.float64)
     value = cepstrum / max(float(np.abs(cepstrum).max()), 1e-30)
     scaled = np.copysign(np.log1p(constant * np.abs(value)) / np.log1p(constant), value)
     return np.asarray(np.rint(127.5 * (1 + scaled)), np.uint8)

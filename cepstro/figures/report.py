@@ -22,7 +22,7 @@ from cepstro.figures.analysis_page import analysis_figure
 from cepstro.figures.comparison import comparison_figure
 from cepstro.figures.panels import thumbnail
 from cepstro.figures.style import DARK, LIGHT, Theme
-from cepstro.figures.words import headline, numbers, sentence, short
+from cepstro.figures.words import as_argument, headline, numbers, sentence, short
 from cepstro.photo import Photo, encode, safe_name, unpack
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def report_html(
             f"<tr><th>{html.escape(key)}</th><td>{html.escape(value)}</td></tr>"
             for key, value in numbers(analysis)
         ),
-        "shell": html.escape(_shell(analysis, shown)),
+        "shell": html.escape(_shell(analysis, name)),
         "python": html.escape(_python(analysis, name)),
         "json": html.escape(json.dumps(analysis.to_dict(), indent=2)),
     }
@@ -120,7 +120,7 @@ def _data(content: bytes, kind: str) -> str:
 
 
 def _shell(analysis: Analysis, name: str) -> str:
-    quoted = shlex.quote(name)
+    quoted = as_argument(name)
     if analysis.psf is None:
         return f"cepstro deblur -a DIAMETER {quoted} sharp.png"
     return (

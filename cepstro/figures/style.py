@@ -54,7 +54,7 @@ def page(width: float, height: float, theme: Theme = LIGHT) -> Figure:
 def plot_axes(axes: Axes, theme: Theme, *, title: str, x: str, y: str) -> Axes:
     """Dress axes that hold curves: title, labels with units, quiet grid, no box."""
     axes.set_facecolor(theme.page)
-    axes.set_title(title, loc="left", fontsize=BODY, fontweight="bold", color=theme.ink)
+    _titled(axes, title, theme)
     axes.set_xlabel(x, fontsize=BODY, color=theme.ink)
     axes.set_ylabel(y, fontsize=BODY, color=theme.ink)
     axes.tick_params(colors=theme.ink, labelsize=SMALL)
@@ -68,13 +68,24 @@ def plot_axes(axes: Axes, theme: Theme, *, title: str, x: str, y: str) -> Axes:
 
 def picture_axes(axes: Axes, theme: Theme, *, title: str) -> Axes:
     """Dress axes that hold a picture: title, thin frame, no ticks."""
-    axes.set_title(title, loc="left", fontsize=BODY, fontweight="bold", color=theme.ink)
+    _titled(axes, title, theme)
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_color(theme.quiet)
         spine.set_linewidth(0.6)
     return axes
+
+
+def _titled(axes: Axes, title: str, theme: Theme) -> None:
+    """Write a title as it is: signs that the font lacks as boxes, and no formulas between $."""
+    from matplotlib import font_manager
+
+    text = axes.set_title(
+        title, loc="left", fontsize=BODY, fontweight="bold", color=theme.ink, parse_math=False
+    )
+    known = font_manager.get_font(font_manager.findfont(text.get_fontproperties())).get_charmap()
+    text.set_text("".join(sign if ord(sign) in known else "\N{WHITE SQUARE}" for sign in title))
 
 
 def legend(axes: Axes, theme: Theme, **keywords: Any) -> None:
@@ -108,7 +119,10 @@ def save(figure: Figure, path: Path | str) -> None:
 
 
 def rendered(figure: Figure, kind: str) -> bytes:
-    """Render a figure as ``"png"``, ``"svg"`` or ``"pdf"``; no dates, so always the same bytes."""
+    """Render a figure as ``"png"``, ``"svg"`` or ``"pdf"``, without dates.
+
+    The same figure gives the same bytes, but for the ids within an SVG.
+    """
     metadata = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, facecolor=figure.get_facecolor(), metadata=metadata)

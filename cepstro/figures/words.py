@@ -59,7 +59,7 @@ def kernel_report(found: "PairKernel", psf_file: str | None) -> str:
     lines += [f"  {name:<12} {value}" for name, value in rows]
     if found.warnings:
         lines += ["", *(f"Mind: {sentence(warning)}" for warning in found.warnings)]
-    spec = shlex.quote(safe_name(psf_file) if psf_file else short(found.fit.psf))
+    spec = as_argument(psf_file) if psf_file else shlex.quote(short(found.fit.psf))
     lines += ["", "Next:", f"  cepstro blur --psf {spec} OTHER.png blurred.png"]
     lines += [f"  cepstro deblur --psf {spec} BLURRED.png sharp.png"]
     return "\n".join(lines)
@@ -73,6 +73,15 @@ def sentence(text: str) -> str:
     """
     text = text.strip()
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def as_argument(name: str) -> str:
+    """Write a file's name as a shell takes it, and no command for an option.
+
+    >>> as_argument("my photo.jpg"), as_argument("-1.jpg")
+    ("'my photo.jpg'", './-1.jpg')
+    """
+    return shlex.quote(safe_name(f"./{name}" if name.startswith("-") else name))
 
 
 def short(psf: "PSF") -> str:
@@ -129,7 +138,7 @@ def numbers(analysis: "Analysis") -> list[tuple[str, str]]:
 
 
 def _next(analysis: "Analysis", image: str, in_blocks: bool) -> list[str]:
-    name = shlex.quote(safe_name(image))
+    name = as_argument(image)
     sharp = f"sharp{Path(image).suffix}" if in_blocks else "sharp.png"
     if analysis.verdict in ("defocus", "motion"):
         lines = ["Next:", f"  cepstro deblur {name} {sharp}"]

@@ -114,8 +114,8 @@ def check_finite(pixels: NDArray[Any]) -> None:
         return
     bad = int(pixels.size - np.count_nonzero(np.isfinite(pixels)))
     raise UnsuitableImageError(
-        f"the picture holds {bad} values that are not finite numbers (NaN or infinity); "
-        "replace them first"
+        "the picture holds values that are not finite numbers (NaN or infinity), "
+        f"{bad} of {pixels.size}; replace them first"
     )
 
 
