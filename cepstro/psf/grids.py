@@ -13,18 +13,17 @@ Linear interpolation with step h errs by up to ``h**2 / 8`` times the curvature,
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.fft import good_size, irfft2, threads
+from cepstro.fft import by_rows, good_size, irfft2
 
 Radial = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 Transfer = Callable[[NDArray[np.floating], NDArray[np.floating]], NDArray[np.inexact]]
 
 _TABLE_STEPS = 1240  # entries a cycle/px and px of diameter: error of linear interpolation < 1e-7
-_BAND = 1 << 18  # frequencies worked on at a time: stays in cache
+_BAND = 1 << 16  # frequencies worked on at a time: stays in cache
 
 
 def radial_otf(radial: Radial, extent: float, shape: tuple[int, int]) -> NDArray[np.float32]:
@@ -57,9 +56,11 @@ def radial_otf(radial: Radial, extent: float, shape: tuple[int, int]) -> NDArray
         def look_up(rows: slice) -> None:
             place = np.sqrt(fy2[rows, None] + fx2)
             place *= density
-            index = place.astype(np.int32)
+            index = place.astype(np.intp)  # as `take` likes it, which is twice as quick as []
             place -= index
-            out[rows] = table[index] + slope[index] * place.astype(np.float32)
+            part = slope.take(index, out=out[rows], mode="clip")
+            part *= place
+            part += table.take(index, mode="clip")
 
         by_bands(look_up, half, fx2.size)
     out[half:] = out[1 : (height + 1) // 2][::-1]
@@ -105,14 +106,7 @@ def sampled_kernel(transfer: Transfer, halfwidth: int) -> NDArray[np.float64]:
 
 def by_bands(work: Callable[[slice], None], rows: int, row_size: int) -> None:
     """Call `work` on slices of rows that together cover all, on all cores."""
-    step = max(1, _BAND // max(1, row_size))
-    bands = [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
-    if len(bands) == 1 or threads() == 1:
-        for band in bands:
-            work(band)
-    else:
-        with ThreadPoolExecutor(threads()) as pool:
-            list(pool.map(work, bands))
+    by_rows(work, rows, max(1, _BAND // max(1, row_size)))
 
 
 def check_shape(shape: tuple[int, int]) -> tuple[int, int]:
