@@ -5,7 +5,7 @@ import pytest
 
 from cepstro.fft import irfft2, rfft2
 from cepstro.psf import Disk
-from cepstro.restore.prior import fit
+from cepstro.restore import measured, prior
 
 
 def blurred_scene(shape, psf, *, slope=2.0, power=1e-6, seed=0):
@@ -16,6 +16,11 @@ def blurred_scene(shape, psf, *, slope=2.0, power=1e-6, seed=0):
     white = np.random.default_rng(seed).standard_normal(shape)
     spectrum = rfft2(white) * np.sqrt(power * rho**-slope) * psf.otf(shape)
     return irfft2(spectrum, shape).astype(np.float32)
+
+
+def fit(plane, psf, **options):
+    """The prior of a plane at hand, its mean removed."""
+    return prior.fit(measured.blocks_of(plane, [prior.places(plane.shape, psf)])[0], psf, **options)
 
 
 @pytest.mark.parametrize("middle", [0.002, 0.012])

@@ -18,7 +18,7 @@ import cepstro
 from cepstro import tiles
 from cepstro.cli import app
 from cepstro.errors import ReadError, UnsuitableImageError, WriteError
-from cepstro.restore import windows
+from cepstro.restore import measured, windows
 from cepstro.tiles import look, source, unfinished
 
 
@@ -105,11 +105,9 @@ def test_core_of_a_window_is_that_of_the_picture_wherever_it_lies(at, sides):
     """Also from another process, where nothing is kept, and in memory of another window."""
     blurred, psf = scene(420, 400), cepstro.Disk(7)
     whole = cepstro.deblur(blurred, psf, nsr=1e-2)
-    asked = windows.samples(blurred.shape, psf, "wiener", 1e-2)
-    plan = windows.measure(
-        [np.stack([blurred[y : y + n, x : x + n] for y, x in at]) for n, at in asked],
-        [psf], method="wiener", nsr=1e-2, noise=None, error=0.0, light="srgb",
-    )  # fmt: skip
+    task = measured.Task([psf], "wiener", 1e-2, None, 0.0, "srgb")
+    blocks = measured.blocks_of(blurred, measured.samples(blurred.shape, task))
+    plan = windows.measure(blocks, task)
     plan(blurred[:100, :90])
     window = blurred[at[0] : at[0] + 300, at[1] : at[1] + 310]
     core = slice(40 if sides[0] else 120, 160), slice(120, 170)

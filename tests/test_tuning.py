@@ -5,7 +5,7 @@ from dataclasses import replace
 import degrade
 import numpy as np
 import pytest
-from test_prior import blurred_scene
+from test_prior import blurred_scene, fit
 
 from cepstro import deblur
 from cepstro.fft import rfft2
@@ -44,7 +44,7 @@ def test_the_factor_does_not_hang_on_the_scale_of_light():
     factors = []
     for scale in (1.0, 0.01):
         scaled = (scale * plane).astype(np.float32)
-        factors.append(tuning.tuned(prior.fit(scaled, psf), crops(scaled, psf), psf).factor)
+        factors.append(tuning.tuned(fit(scaled, psf), crops(scaled, psf), psf).factor)
     assert factors[0] == pytest.approx(factors[1], rel=0.02)
 
 
@@ -56,14 +56,14 @@ def test_jpeg_keeps_the_rule(quality):
     for options, white in (({}, True), ({"quality": quality}, False)):
         plane = degrade.record(light, noise=1, **options) / np.float32(255)
         plane -= plane.mean()
-        fitted = prior.fit(plane, psf)
+        fitted = fit(plane, psf)
         assert fitted.white is white
         assert (tuning.tuned(fitted, crops(plane, psf), psf) != fitted) is white
 
 
 def test_noise_given_by_the_user_is_not_tuned():
     plane = noisy((300, 300), Disk(9), 0.004, slope=2)
-    assert not prior.fit(plane, Disk(9), noise=0.01).white
+    assert not fit(plane, Disk(9), noise=0.01).white
 
 
 @pytest.mark.parametrize(("diameter", "noise"), [(8, 2.55), (16, 0.5)])

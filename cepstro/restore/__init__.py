@@ -18,7 +18,7 @@ from cepstro.light import Light, split_alpha
 from cepstro.photo import Photo, check_finite, repack, unpack
 from cepstro.psf import PSF
 from cepstro.restore import windows
-from cepstro.restore.colour import Job, by_channel, by_luminance, by_wiener
+from cepstro.restore.measured import Task, blocks_of, samples
 
 METHODS = ("wiener", "lucy", "sparse", "best")
 Progress = Callable[[float], None]
@@ -92,48 +92,24 @@ def deblur(
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     if method is None and isinstance(nsr, (int, float)):
         method = "wiener"
+    task = Task(psfs, method, nsr, noise, diameter_error, light)
+    where = samples((pixels.shape[0], pixels.shape[1]), task)
     if later:
-        lazy: Image = _lazily(pixels, psfs, method, nsr, noise, diameter_error, light)
+        windows.check_method(method)
+        plan = windows.measure(chunks.blocks(pixels, where), task)
+        lazy: Image = chunks.windows(pixels, plan, plan.halo)
         return lazy
     check_finite(colour)
+    tell = progress or _ignore
+    tell(0.0)
     out = np.empty_like(pixels)
-    planes = colour[..., None] if colour.ndim == 2 else colour
-    targets = out[..., None] if colour.ndim == 2 else out
-    job = Job(planes, targets, psfs, method, nsr, noise, diameter_error, light, progress or _ignore)
-    job.progress(0.0)
-    if method == "wiener":
-        by_wiener(job)
-    elif channels == 3 and all(one == psfs[0] for one in psfs):
-        by_luminance(job)
-    else:
-        by_channel(job)
-    job.progress(1.0)
+    planes, targets = (x[..., None] if x.ndim == 2 else x for x in (pixels, out))
+    windows.measure(blocks_of(colour, where), task).whole(planes, targets, tell)
+    tell(1.0)
     if alpha is not None:
         out[..., -1] = alpha
     done: Image = repack(image, out)
     return done
-
-
-def _lazily(
-    image: Any,
-    psfs: list[PSF],
-    method: str | None,
-    nsr: float | str | None,
-    noise: float | None,
-    error: float,
-    light: Light,
-) -> Any:
-    """Dask array of the result."""
-    plan = windows.measure(
-        chunks.blocks(image, windows.samples(image.shape[:2], psfs[0], method, nsr)),
-        psfs,
-        method=method,
-        nsr=nsr,
-        noise=noise,
-        error=error,
-        light=light,
-    )
-    return chunks.windows(image, plan, plan.halo)
 
 
 def _one_each(psf: PSF | Sequence[PSF], channels: int) -> list[PSF]:

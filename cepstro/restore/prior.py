@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cepstro.fft import rfft2
-from cepstro.noise import CORNER, spread_blocks, spread_corners
+from cepstro.noise import CORNER, spread_corners
 from cepstro.psf import PSF
 
 CAUTION = 0.455  # c where the noise at the edge of the band is as strong as the scene
@@ -102,48 +102,28 @@ def _power_law(shape: tuple[int, int], exponent: float) -> NDArray[np.float32]:
     return np.power(squared, np.float32(exponent / 2), out=squared)
 
 
-def fit(
-    plane: NDArray[np.floating],
-    psf: PSF,
-    *,
-    noise: float | None = None,
-    clipped: NDArray[np.bool_] | None = None,
-) -> Prior:
-    """Fit the power law and, unless `noise` (sigma) is given, the noise of a blurred plane.
-
-    Blocks with `clipped` pixels do not count, if a quarter of all is left: hard edges of light cut
-    off belong to no blur.
-    """
-    shape = plane.shape[0], plane.shape[1]
-    side, most = _blocks(shape, psf)
-    seen = spread_blocks(plane, side, most)
-    hidden = None
-    if clipped is not None and clipped.any():
-        hidden = spread_blocks(clipped, side, most)
-    return fit_blocks(seen, psf, noise=noise, clipped=hidden, variance=float(np.var(plane)))
-
-
 def places(shape: tuple[int, int], psf: PSF) -> tuple[int, list[tuple[int, int]]]:
     """Side and top left corners of the blocks of a plane of `shape` that `fit` looks at."""
     side, most = _blocks(shape, psf)
     return side, spread_corners(shape, side, most)
 
 
-def fit_blocks(
+def fit(
     blocks: NDArray[np.float32],
     psf: PSF,
     *,
     noise: float | None = None,
     clipped: NDArray[np.float32] | None = None,
-    variance: float | None = None,
 ) -> Prior:
-    """Fit as `fit` does, to square blocks (N x n x n) of a plane that is not at hand as a whole.
+    """Fit the power law and, unless `noise` (sigma) is given, the noise of a blurred plane.
 
-    `clipped` is 1 at the clipped pixels of each block; `variance` is the plane's, where known.
+    `blocks` (N x n x n) are those at its `places`, its mean removed. Where `clipped` is 1 a pixel
+    is at the sensor's limit: blocks with such pixels do not count, if a quarter of all is left, as
+    hard edges of light cut off belong to no blur.
     """
     side = blocks.shape[1]
     edge = min(0.5, 1 / (2 * psf.halfwidth - 1))
-    spread = float(np.var(blocks)) if variance is None else variance
+    spread = float(np.var(blocks))
     if side < 16 or spread == 0:
         known = 1e-6 * spread if noise is None else noise**2
         return Prior(np.log(max(spread, 1e-12)) - 3.0, 2.0, max(known, 1e-12), 0.0, edge)

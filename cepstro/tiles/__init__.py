@@ -25,6 +25,7 @@ from cepstro.photo import MAX_PIXELS, check_finite
 from cepstro.photo.limits import Limit
 from cepstro.psf import PSF, psf_to_dict
 from cepstro.restore import METHODS, windows
+from cepstro.restore.measured import Sample, Task, samples
 from cepstro.restore.windows import Core, Sides
 from cepstro.synthesis import blur
 from cepstro.synthesis import halo as blur_halo
@@ -118,18 +119,11 @@ def deblur_file(
         raise ValueError(f"nsr must be >= 0 and finite, got {nsr}")
     if method is not None and method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    windows.samples((1, 1), psf, method)  # refuses what does not go in windows
+    windows.check_method(method)
 
     def plan(sheet: Sheet, form: Form, light: Light) -> tuple[Work, int]:
-        made = windows.measure(
-            _blocks(sheet, form, windows.samples(form.size, psf, method, nsr)),
-            [psf] * form.colours,
-            method=method,
-            nsr=nsr,
-            noise=noise,
-            error=diameter_error,
-            light=light,
-        )
+        task = Task([psf] * form.colours, method, nsr, noise, diameter_error, light)
+        made = windows.measure(_blocks(sheet, form, samples(form.size, task)), task)
         return made, made.halo
 
     settings = ["deblur", psf_to_dict(psf), nsr, method, noise, diameter_error]
@@ -155,7 +149,7 @@ def blur_file(
     _each_sheet(Path(source), Path(target), plan, ["blur", psf_to_dict(psf)], light, progress)
 
 
-def _blocks(sheet: Sheet, form: Form, samples: list[windows.Sample]) -> list[NDArray[Any]]:
+def _blocks(sheet: Sheet, form: Form, where: list[Sample]) -> list[NDArray[Any]]:
     """Blocks of a sheet, given by side and corners."""
     whole = None
     if form.size[0] * form.size[1] <= _CORE**2 * 4:  # decoded sooner than block by block
@@ -166,7 +160,7 @@ def _blocks(sheet: Sheet, form: Form, samples: list[windows.Sample]) -> list[NDA
             return sheet.window(y, x, side, side)
         return whole[y : y + side, x : x + side]
 
-    return [np.stack([block(y, x, side) for y, x in corners]) for side, corners in samples]
+    return [np.stack([block(y, x, side) for y, x in corners]) for side, corners in where]
 
 
 def _each_sheet(

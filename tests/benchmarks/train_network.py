@@ -39,6 +39,7 @@ from cepstro.fft import rfft2
 from cepstro.light import clipped, from_linear, linear_to_srgb, luminance, to_linear
 from cepstro.psf import PSF, Disk, Gaussian, Motion, Polygon, Ring
 from cepstro.restore import colour, learned, lucy, network, plug_and_play, sparse
+from cepstro.restore.measured import Task, blocks_of, measure_planes, samples, steepness
 from cepstro.restore.observation import observe, spread, weigh
 
 SIDE, PATCH, BATCH = 384, 128, 12
@@ -150,14 +151,13 @@ def estimates(
     codes: np.ndarray, psf: PSF, error: float, stage: int
 ) -> tuple[np.ndarray, list[np.ndarray], float]:
     """What a stage sees of a grey photo, as `colour` prepares it, and the noise level."""
-    plane, mask = to_linear(codes), clipped(codes)
-    job = colour.Job(codes[..., None], codes[..., None], [psf], None, "auto", None, error, "srgb",
-                     lambda _: None)  # fmt: skip
-    plan = colour._plan(job, psf, plane, mask)
+    task = Task([psf], None, "auto", None, error, "srgb")
+    plan = measure_planes(blocks_of(codes, samples(codes.shape, task)), task).plans[0]
     mean = float(plan.mean)
-    unknown = mask if plan.clipped and mask.any() else None
+    plane, mask = to_linear(codes, less=mean), clipped(codes)
+    unknown = colour._unknown(plan, mask)
     seen = observe(plane, psf, plan.prior, error=error, clipped=unknown)
-    slope = colour.steepness(seen.reblurred() + plan.mean, "srgb")
+    slope = steepness(seen.reblurred() + plan.mean, "srgb")
     seen.weight = weigh(slope, plan.slope)
     if unknown is not None:
         lights = lucy.restore(seen, mean, 0.0, steps=20, tell=lambda _: None)

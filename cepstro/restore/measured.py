@@ -1,0 +1,240 @@
+"""What is measured on a picture before it is restored: on blocks spread over it.
+
+A picture in memory, a file that is never held whole and a Dask array are measured by the same
+blocks (`samples`): those that tell the power law and the noise (`prior`), and a few larger crops
+that ask for the constant (`tuning`) and tell the mean gradient (`sparse`). The methods that work
+on luminance need a plan of it and one of what is left of each channel; a Wiener filter needs mean
+and NSR of each channel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cepstro.fft import side_by_side
+from cepstro.light import LUMINANCE, Light, clipped, from_linear, to_linear
+from cepstro.noise import spread_corners
+from cepstro.photo import check_finite
+from cepstro.psf import PSF
+from cepstro.restore import prior, sparse, tuning
+from cepstro.restore.borders import Plane
+from cepstro.restore.prior import Prior
+from cepstro.restore.wiener import NSR
+
+LEAST = 1e-4  # share of clipped pixels below which they are not worth their transforms
+_MOST = 0.2  # share above which the limit is taken for the white of a page, and so for data
+_FLAT = 1e-4  # light: rests with less to them hold nothing to restore
+_MEAN_SIDE, _MEAN_BLOCKS = 64, 96  # px; of blocks that tell the mean only
+_THIN = 4  # of so many rows one tells the mean slope of the tone curve
+_UNMEASURED = sparse.Scale(0.0, 0.0)
+
+Mask = NDArray[np.bool_]
+Blocks = NDArray[Any]  # N x n x n (x C), as encoded
+Sample = tuple[int, list[tuple[int, int]]]  # side and top left corners of blocks
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """How a picture is to be restored: what `deblur` was asked for, checked."""
+
+    psfs: list[PSF]  # one a colour channel
+    method: str | None
+    nsr: float | str | None
+    noise: float | None
+    error: float
+    light: Light
+
+    @property
+    def constant(self) -> bool:
+        """Whether a Wiener filter's NSR is given."""
+        return self.method == "wiener" and isinstance(self.nsr, (int, float))
+
+    @property
+    def alike(self) -> bool:
+        """Whether three channels share one PSF, so that their luminance can be restored."""
+        return len(self.psfs) == 3 and all(psf == self.psfs[0] for psf in self.psfs)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is measured on a plane of light."""
+
+    psf: PSF
+    prior: Prior
+    mean: np.float32
+    page: bool  # whether the sensor's limit is the white of a page; else clipped light is unknown
+    slope: float = 0.0  # mean square of d light / d encoded
+    scale: sparse.Scale = _UNMEASURED
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What is measured on a picture for the methods that work on luminance.
+
+    `plans` holds that of the luminance, with the share of it in each channel and the plans of the
+    rests (None where a rest is flat), or one for each channel.
+    """
+
+    plans: list[Plan]
+    shares: list[np.float32]
+    rests: list[Plan | None]
+
+
+def samples(shape: tuple[int, int], task: Task) -> list[Sample]:
+    """Blocks of a picture of `shape` that are looked at; small ones if only for the mean."""
+    if task.constant:
+        side = min(_MEAN_SIDE, *shape)
+        return [(side, spread_corners(shape, side, _MEAN_BLOCKS))]
+    psf = max(task.psfs, key=lambda psf: psf.halfwidth)
+    return [prior.places(shape, psf), tuning.places(shape, psf)]
+
+
+def blocks_of(image: NDArray[Any], samples: list[Sample]) -> list[Blocks]:
+    """Cut the blocks out of a picture in memory."""
+    return [
+        np.stack([image[y : y + side, x : x + side] for y, x in corners])
+        for side, corners in samples
+    ]
+
+
+def measure_channels(blocks: list[Blocks], task: Task) -> tuple[list[np.float32], list[NSR]]:
+    """Measure the mean light of each channel, and its NSR if it is not given."""
+    found: dict[int, tuple[np.float32, NSR]] = {}
+    blocks = _checked(blocks)
+
+    def work(c: int) -> None:
+        planes = [to_linear(some[..., c], light=task.light) for some in blocks]
+        mean = np.float32(planes[0].mean(dtype=np.float64))
+        if isinstance(task.nsr, (int, float)):
+            found[c] = mean, float(task.nsr)
+            return
+        known = None
+        if task.noise is not None:
+            known = task.noise * _mean_square(planes[0], task.light) ** 0.5
+        psf = task.psfs[c]
+        fitted = prior.fit(planes[0] - mean, psf, noise=known)
+        found[c] = mean, tuning.tuned(fitted, list(planes[1] - mean), psf, error=task.error)
+
+    side_by_side(work, range(len(task.psfs)), _ignore)
+    means, nsrs = zip(*(found[c] for c in range(len(task.psfs))), strict=True)
+    return list(means), list(nsrs)
+
+
+def measure_planes(blocks: list[Blocks], task: Task) -> Measured:
+    """Measure the luminance of a picture and the rests of its channels, or channel by channel."""
+    # Blocks on top of each other make a plane.
+    tall, crops = (x.reshape(-1, *x.shape[2:]) for x in _checked(blocks))
+    light, channels = task.light, range(len(task.psfs))
+    planes = [to_linear(tall[..., c], light=light) for c in channels]
+    masks = [clipped(tall[..., c]) for c in channels]
+    plans: dict[int, Plan | None] = {}
+    if not task.alike:
+
+        def channel(c: int) -> None:
+            crop = to_linear(crops[..., c], light=light)
+            plans[c] = _plan(planes[c], masks[c], crop, task.psfs[c], task)
+
+        side_by_side(channel, channels, _ignore)
+        return Measured([plan for c in channels if (plan := plans[c])], [], [])
+    luminance = mix(planes)
+    bright = bright_of(masks)
+    shares = [_share_of(plane, luminance) for plane in planes]
+
+    def work(c: int) -> None:
+        if c < 0:
+            crop = mix([to_linear(crops[..., c], light=light) for c in channels])
+            plans[c] = _plan(luminance, bright, crop, task.psfs[0], task)
+        else:
+            rest = planes[c] - shares[c] * luminance
+            plans[c] = _rest_plan(rest, bright | masks[c], task.psfs[0])
+
+    side_by_side(work, [-1, *channels], _ignore)  # the luminance first: it takes longest
+    of_luminance = plans.pop(-1)
+    assert of_luminance is not None
+    return Measured([of_luminance], shares, [plans[c] for c in channels])
+
+
+def _plan(plane: Plane, mask: Mask, crop: Plane, psf: PSF, task: Task) -> Plan:
+    """Plan of a plane of blocks on top of each other; `crop` is one of crops."""
+    square = _mean_square(plane, task.light)
+    known = None if task.noise is None else task.noise * square**0.5
+    mean = np.float32(plane.mean(dtype=np.float64))
+    blocks, parts = _apart(plane - mean), list(_apart(crop - mean))
+    fitted = prior.fit(blocks, psf, noise=known, clipped=_hidden(mask))
+    if isinstance(task.nsr, (int, float)):
+        fitted = fitted.at(float(task.nsr))
+    share = mask.mean()
+    if not LEAST < share < _MOST:
+        fitted = tuning.tuned(fitted, parts, psf, error=task.error)
+    scale = sparse.measure(parts, float(blocks.std(dtype=np.float64)), psf, fitted)
+    return Plan(psf, fitted, mean, bool(share >= _MOST), square, scale)
+
+
+def _rest_plan(plane: Plane, mask: Mask, psf: PSF) -> Plan | None:
+    """Plan of what is left of a channel; None where nothing is."""
+    if float(np.ptp(plane)) < _FLAT:
+        return None
+    mean = np.float32(plane.mean(dtype=np.float64))
+    fitted = prior.fit(_apart(plane - mean), psf, clipped=_hidden(mask))
+    return Plan(psf, fitted, mean, bool(mask.mean() >= _MOST))
+
+
+def mix(planes: list[Plane]) -> Plane:
+    """Luminance of three planes of light."""
+    out = np.float32(LUMINANCE[0]) * planes[0]
+    for weight, plane in zip(LUMINANCE[1:], planes[1:], strict=True):
+        out += np.float32(weight) * plane
+    return out
+
+
+def bright_of(masks: list[Mask]) -> Mask:
+    """Pixels whose luminance is clipped, from those of each channel: blue hardly counts."""
+    return masks[0] | masks[1]
+
+
+def _share_of(plane: Plane, luminance: Plane) -> np.float32:
+    """Fit the factor with which the luminance explains a channel, by least squares."""
+    sample = slice(None, None, max(1, plane.shape[0] // 1024))
+    part = luminance[sample] - luminance[sample].mean(dtype=np.float64)
+    square = float(np.vdot(part, part))
+    return np.float32(np.vdot(part, plane[sample]) / square if square > 0 else 1.0)
+
+
+def steepness(plane: Plane, light: Light) -> Plane:
+    """Find d light / d encoded at each pixel: how noise grows when encoded values are decoded."""
+    step = np.float32(1 / 512)
+    encoded = from_linear(np.clip(plane, 0, 1), np.dtype(np.float32), light=light)
+    slope = to_linear(encoded + step, light=light)
+    slope -= to_linear(encoded - step, light=light)
+    slope /= 2 * step
+    return slope
+
+
+def _mean_square(plane: Plane, light: Light) -> float:
+    """Mean square of `steepness`."""
+    return float(np.mean(np.square(steepness(plane[::_THIN], light)), dtype=np.float64))
+
+
+def _apart(plane: Plane) -> Plane:
+    """Square blocks of a plane of them: N x n x n."""
+    return plane.reshape(-1, plane.shape[1], plane.shape[1])
+
+
+def _hidden(mask: Mask) -> Plane | None:
+    """Blocks of a mask of clipped pixels, as `prior.fit` takes them."""
+    return _apart(mask.astype(np.float32)) if mask.any() else None
+
+
+def _checked(blocks: list[Blocks]) -> list[Blocks]:
+    """Blocks with a channel axis, all finite."""
+    for some in blocks:
+        check_finite(some)
+    return [x[..., None] if x.ndim == 3 else x for x in blocks]
+
+
+def _ignore(fraction: float) -> None:
+    pass
