@@ -77,8 +77,12 @@ def test_strong_methods_leave_no_seams_on_a_photo(tmp_path, monkeypatch):
             assert steps(made, codes, 60) > 10
 
 
-def test_no_tile_is_decoded_twice(tmp_path, monkeypatch):
-    """Windows overlap, sideways and downwards; what they share is decoded once."""
+@pytest.mark.parametrize("small", [False, True])
+def test_no_tile_is_decoded_twice(tmp_path, monkeypatch, small):
+    """Windows overlap, sideways and downwards; what they share is decoded once.
+
+    So is what is measured before, of a picture small enough to be kept.
+    """
     tifffile.imwrite(tmp_path / "in.tif", scene(700, 520), tile=(64, 64), compression="zlib")
     decoded: list[int] = []
     segment = source._TiffSheet._segment
@@ -88,8 +92,23 @@ def test_no_tile_is_decoded_twice(tmp_path, monkeypatch):
         return segment(sheet, index)
 
     monkeypatch.setattr(source._TiffSheet, "_segment", counted)
-    tiles.blur_file(tmp_path / "in.tif", tmp_path / "out.tif", cepstro.Disk(9))
+    if small:
+        tiles.deblur_file(tmp_path / "in.tif", tmp_path / "out.tif", cepstro.Disk(9))
+    else:
+        monkeypatch.setattr(source, "_KEPT_BYTES", 700_000)
+        tiles.blur_file(tmp_path / "in.tif", tmp_path / "out.tif", cepstro.Disk(9))
     assert sorted(decoded) == list(range(-(-700 // 64) * -(-520 // 64)))
+
+
+def test_what_is_kept_of_many_sheets_is_no_more_than_of_one(tmp_path, monkeypatch):
+    sheets = np.stack([scene(200, 150) + n for n in range(4)])
+    tifffile.imwrite(tmp_path / "in.ome.tif", sheets, tile=(64, 64), metadata={"axes": "ZYX"})
+    monkeypatch.setattr(source, "_KEPT_BYTES", 200_000)
+    with source.TiffSource(tmp_path / "in.ome.tif") as opened:
+        for sheet, whole in zip(opened.sheets, sheets, strict=True):
+            for top in (0, 90):
+                np.testing.assert_array_equal(sheet.window(top, 9, 110, 141), whole[top:, 9:][:110])
+            assert 0 < sum(kept.nbytes for kept in sheet.kept.values()) <= 200_000
 
 
 @pytest.mark.parametrize("length", [1, 64, 191, 193, 500, 1000, 1281])

@@ -123,7 +123,7 @@ def deblur_file(
 
     def plan(sheet: Sheet, form: Form, light: Light) -> tuple[Work, int]:
         task = Task([psf] * form.colours, method, nsr, noise, diameter_error, light)
-        made = windows.measure(_blocks(sheet, form, samples(form.size, task)), task)
+        made = windows.measure(_blocks(sheet, samples(form.size, task)), task)
         return made, made.halo
 
     settings = ["deblur", psf_to_dict(psf), nsr, method, noise, diameter_error]
@@ -149,18 +149,11 @@ def blur_file(
     _each_sheet(Path(source), Path(target), plan, ["blur", psf_to_dict(psf)], light, progress)
 
 
-def _blocks(sheet: Sheet, form: Form, where: list[Sample]) -> list[NDArray[Any]]:
+def _blocks(sheet: Sheet, where: list[Sample]) -> list[NDArray[Any]]:
     """Blocks of a sheet, given by side and corners."""
-    whole = None
-    if form.size[0] * form.size[1] <= _CORE**2 * 4:  # decoded sooner than block by block
-        whole = sheet.window(0, 0, *form.size)
-
-    def block(y: int, x: int, side: int) -> NDArray[Any]:
-        if whole is None:
-            return sheet.window(y, x, side, side)
-        return whole[y : y + side, x : x + side]
-
-    return [np.stack([block(y, x, side) for y, x in corners]) for side, corners in where]
+    return [
+        np.stack(sheet.windows([(y, x, side, side) for y, x in corners])) for side, corners in where
+    ]
 
 
 def _each_sheet(

@@ -19,9 +19,7 @@ from cepstro import reasons
 from cepstro.analysis import Analysis, analyze
 from cepstro.errors import UnsuitableImageError
 from cepstro.light import Light
-from cepstro.tiles.source import Form, Sheet, opened
-
-Box = tuple[int, int, int, int]  # top, left, height, width
+from cepstro.tiles.source import Box, Form, Sheet, opened
 
 _WINDOW = 2048  # px
 _PROBE = 256  # px
@@ -107,8 +105,8 @@ def _windows(sheet: Sheet, form: Form) -> Iterator[Box]:
                 for y in _spread(height - sides[0])
                 for x in _spread(width - sides[1])
             ]
-            detail = [_detail(sheet, y, x, sides) for y, x in places]
-            y, x = places[int(np.argmax(detail))]
+            probes = sheet.windows([_probe(y, x, sides) for y, x in places])
+            y, x = places[int(np.argmax([_detail(probe) for probe in probes]))]
             yield y, x, *sides
 
 
@@ -117,9 +115,13 @@ def _spread(last: int) -> list[int]:
     return sorted({round(at) for at in np.linspace(0, last, _PROBES)})
 
 
-def _detail(sheet: Sheet, top: int, left: int, sides: tuple[int, int]) -> float:
-    """Mean step between values some pixels apart, in the middle of a window."""
+def _probe(top: int, left: int, sides: tuple[int, int]) -> Box:
+    """Small square in the middle of a window."""
     side = min(_PROBE, *sides)
-    y, x = top + (sides[0] - side) // 2, left + (sides[1] - side) // 2
-    some: NDArray[Any] = sheet.window(y, x, side, side)[::_SPARSE, ::_SPARSE].astype(np.float32)
+    return top + (sides[0] - side) // 2, left + (sides[1] - side) // 2, side, side
+
+
+def _detail(probe: NDArray[Any]) -> float:
+    """Mean step between values some pixels apart."""
+    some = probe[::_SPARSE, ::_SPARSE].astype(np.float32)
     return float(np.abs(np.diff(some, axis=0)).mean() + np.abs(np.diff(some, axis=1)).mean())

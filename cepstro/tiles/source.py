@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -24,9 +24,10 @@ from cepstro.light import Light
 from cepstro.photo import safe_name
 
 Shape = tuple[int, int]
+Box = tuple[int, int, int, int]  # top, left, height, width
 _AXES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}  # of OME-Zarr
 _KEPT_ROWS = 512  # px above the end of a window whose tiles the window below it may want again
-_KEPT_BYTES = 64 << 20
+_KEPT_BYTES = 64 << 20  # of decoded tiles, or of a picture that is kept whole
 DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 
 
@@ -40,6 +41,10 @@ class Sheet(Protocol):
 
     def window(self, top: int, left: int, height: int, width: int) -> NDArray[Any]:
         """Decode a window: height x width, or with channels last."""
+        ...
+
+    def windows(self, boxes: list[Box]) -> list[NDArray[Any]]:
+        """Decode several windows; of those that lie together, what they share once."""
         ...
 
 
@@ -102,9 +107,10 @@ class TiffSource(AbstractContextManager["TiffSource"]):
             if isinstance(error, ReadError):
                 raise
             raise ReadError(f"{safe_name(path)} cannot be read: it is broken") from error
-        lock = threading.Lock()
+        lock, kept = threading.Lock(), _Segments()
         self.sheets: list[Sheet] = [
-            _TiffSheet(form, path, page, self._file.filehandle, lock, self._pool) for page in pages
+            _TiffSheet(form, path, page, self._file.filehandle, lock, self._pool, kept)
+            for page in pages
         ]
         inner = form.size if form.samples == 1 else (*form.size, form.samples)
         self.shape = inner if len(pages) == 1 else (len(pages), *inner)
@@ -176,6 +182,9 @@ class TiffSource(AbstractContextManager["TiffSource"]):
         )
 
 
+_Segments = dict[tuple[int, int], NDArray[Any]]  # decoded, by place in the file and in the picture
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _TiffSheet:
     form: Form
@@ -184,46 +193,65 @@ class _TiffSheet:
     file: Any
     lock: threading.Lock
     pool: ThreadPoolExecutor
-    kept: dict[int, NDArray[Any]] = field(default_factory=dict)  # of the window before, its last
+    kept: _Segments  # that the next window may want again
 
     def window(self, top: int, left: int, height: int, width: int) -> NDArray[Any]:
         """Decode a window: height x width, or with channels last."""
-        out = np.zeros((height, width, self.form.samples), self.form.dtype)
-        key = self.page.keyframe
+        return self.windows([(top, left, height, width)])[0]
+
+    def windows(self, boxes: list[Box]) -> list[NDArray[Any]]:
+        """Decode several windows, each tile or strip once, on all cores.
+
+        Of a small picture all are kept for the next windows, of a large one the last rows.
+        """
+        form, key = self.form, self.page.keyframe
+        outs = [np.zeros((*box[2:], form.samples), form.dtype) for box in boxes]
         if key.is_tiled:
             rows, columns = key.tilelength, key.tilewidth
         else:
-            rows, columns = min(key.rowsperstrip, self.form.size[0]), self.form.size[1]
-        across = -(-self.form.size[1] // columns)
-
-        last: dict[int, NDArray[Any]] = {}
+            rows, columns = min(key.rowsperstrip, form.size[0]), form.size[1]
+        across = -(-form.size[1] // columns)
+        small = form.size[0] * form.size[1] * form.samples * form.dtype.itemsize <= _KEPT_BYTES
+        low = max(top + height for top, _, height, _ in boxes) - _KEPT_ROWS
+        wanted: dict[Shape, list[int]] = {}  # boxes by the tile that they touch
+        for at, (top, left, height, width) in enumerate(boxes):
+            for row in range(top // rows, -(-(top + height) // rows)):
+                for column in range(left // columns, -(-(left + width) // columns)):
+                    wanted.setdefault((row, column), []).append(at)
+        found: _Segments = {}
 
         def decode(place: Shape) -> None:
             row, column = place
             index = row * across + column
-            segment = self.kept[index] if index in self.kept else self._segment(index)
+            name = self.page.dataoffsets[index], index
+            segment = self.kept[name] if name in self.kept else self._segment(index)
             if segment is None:
                 return
-            if (row + 1) * rows > top + height - _KEPT_ROWS:
-                last[index] = segment
-            y, x = row * rows - top, column * columns - left  # of the segment in the window
-            here = np.s_[max(y, 0) : y + segment.shape[0], max(x, 0) : x + segment.shape[1]]
-            part = out[here]
-            there = np.s_[
-                max(-y, 0) : max(-y, 0) + part.shape[0], max(-x, 0) : max(-x, 0) + part.shape[1]
-            ]
-            part[:] = segment[there]
+            if small or (row + 1) * rows > low:
+                found[name] = segment
+            for at in wanted[place]:
+                top, left = boxes[at][:2]
+                y, x = row * rows - top, column * columns - left  # of the segment in the window
+                here = np.s_[max(y, 0) : y + segment.shape[0], max(x, 0) : x + segment.shape[1]]
+                part = outs[at][here]
+                there = np.s_[
+                    max(-y, 0) : max(-y, 0) + part.shape[0], max(-x, 0) : max(-x, 0) + part.shape[1]
+                ]
+                part[:] = segment[there]
 
-        places = [
-            (row, column)
-            for row in range(top // rows, -(-(top + height) // rows))
-            for column in range(left // columns, -(-(left + width) // columns))
-        ]
-        list(self.pool.map(decode, places))
+        list(self.pool.map(decode, wanted))
+        self._keep({**self.kept, **found} if small else found, found)
+        return [out[..., 0] if form.samples == 1 else out for out in outs]
+
+    def _keep(self, *choices: _Segments) -> None:
+        """Keep the first choice that is not too much, or nothing."""
+        for some in choices:
+            if sum(segment.nbytes for segment in some.values()) <= _KEPT_BYTES:
+                break
+        else:
+            some = {}
         self.kept.clear()
-        if sum(segment.nbytes for segment in last.values()) <= _KEPT_BYTES:
-            self.kept.update(last)
-        return out[..., 0] if self.form.samples == 1 else out
+        self.kept.update(some)
 
     def _segment(self, index: int) -> NDArray[Any] | None:
         offset, count = self.page.dataoffsets[index], self.page.databytecounts[index]

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from cepstro.errors import ReadError, extra
 from cepstro.photo import safe_name
 from cepstro.photo.saving import first_line
-from cepstro.tiles.source import DTYPES, Form, Sheet
+from cepstro.tiles.source import DTYPES, Box, Form, Sheet
+
+_SMALL = 1 << 24  # px
 
 
 def library() -> Any:
@@ -92,6 +94,14 @@ class _ZarrSheet:
         except Exception as error:
             raise ReadError(f"{safe_name(self.path)} cannot be read: it is broken") from error
         return pixels[..., 0] if self.form.samples == 1 and pixels.ndim == 3 else pixels
+
+    def windows(self, boxes: list[Box]) -> list[NDArray[Any]]:
+        """Decode several windows; of a small picture, all of it once."""
+        rows, columns = self.form.size
+        if len(boxes) == 1 or rows * columns > _SMALL:
+            return [self.window(*box) for box in boxes]
+        whole = self.window(0, 0, rows, columns)
+        return [whole[y : y + height, x : x + width] for y, x, height, width in boxes]
 
 
 def create(path: Path, shape: tuple[int, ...], form: Form, said: dict[str, Any], chunk: int) -> Any:
