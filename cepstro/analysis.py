@@ -41,7 +41,9 @@ from cepstro.view import LARGEST_BLOCK, View, luminance_of, quarters, reduced, v
 __all__ = ["Analysis", "ChannelBlur", "RadialSpectrum", "Verdict", "analyze"]
 
 LARGEST_FINE_BLOCK = 2048  # px; blocks of the last fit
-_SMALLEST_PHOTO = 32  # px
+# px: of what was found in crops of 32 to 48 px of 22 photos 100 of 336 were wrong, and 23 of 165
+# sharp crops were called defocus; of 64 px 5 of 178, and none of 66.
+_SMALLEST_PHOTO = 64
 _DARKEST = 1e-12  # power of a flat picture
 _CONVINCING = 0.5  # chance from which on a ring is called defocus
 _DOUBTFUL = 0.1  # chance from which on the parts of the photo are asked
@@ -102,7 +104,7 @@ def analyze(
     Raises
     ------
     UnsuitableImageError
-        For pictures that are too small, flat or not finite.
+        For pictures that are too small (below 64 px a side), flat or not finite.
     TypeError, ValueError
         For what is no picture, and for regions outside it.
 

@@ -314,14 +314,14 @@ def test_example_of_the_documentation_runs():
 
 # --- errors ---------------------------------------------------------------------------------------
 
-GOOD = np.random.default_rng(15).random((48, 64))
+GOOD = np.random.default_rng(15).random((64, 80))
 
 
 @pytest.mark.parametrize(
     ("pixels", "message"),
     [
-        (GOOD[:31], "64 x 31 px.*at least 32"),
-        (GOOD[:, :8], "8 x 48 px.*at least 32"),
+        (GOOD[:63], "80 x 63 px.*at least 64"),
+        (GOOD[:, :8], "8 x 64 px.*at least 64"),
         (np.full((64, 64), 128, np.uint8), "flat"),
         (np.zeros((64, 64, 3), np.float32), "flat"),
         (np.ones((64, 64), bool), "flat"),
@@ -340,8 +340,8 @@ def test_unsuitable_pictures_are_named(pixels, message):
     [
         ((-1, 0, 40, 40), "x, y >= 0"),
         ((0, 0, 0, 40), "width, height > 0"),
-        ((30, 0, 40, 40), "outside the picture of 64 x 48 px"),
-        ((0, 10, 40, 40), "outside the picture of 64 x 48 px"),
+        ((30, 0, 64, 64), "outside the picture of 80 x 64 px"),
+        ((0, 10, 64, 64), "outside the picture of 80 x 64 px"),
     ],
 )
 def test_regions_outside_the_picture_are_named(region, message):
@@ -356,7 +356,7 @@ def test_region_too_small_is_an_unsuitable_picture():
 
 def test_nan_outside_the_region_does_not_matter():
     spoilt = np.pad(GOOD, ((0, 0), (0, 20)), constant_values=np.nan)
-    assert cepstro.analyze(spoilt, region=(0, 0, 64, 48)).to_dict() == (
+    assert cepstro.analyze(spoilt, region=(0, 0, 80, 64)).to_dict() == (
         cepstro.analyze(GOOD).to_dict()
     )
 

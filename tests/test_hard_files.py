@@ -114,7 +114,8 @@ def test_some_hard_files_through_each_command(tmp_path):
     jobs = [(file, CHEAP[i % 3]) for i, file in enumerate(some)]
     jobs += [(file, name) for file in HARD[5::100] for name in ("analyze", "deblur")]
     ends = through(jobs, tmp_path)
-    assert ends["opened"] > ends["refused"] > 0
+    # Many are icons of 32 px, which are blurred, but too small to be analysed.
+    assert min(ends["opened"], ends["refused"]) > 0.4 * len(jobs)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_some_hard_files_through_each_command(tmp_path):
         ("float_nan_inf_negative.tif", "not finite numbers"),
         ("black.png", "the picture is flat"),
         ("white.png", "the picture is flat"),
-        ("1x1.png", "at least 32 px a side"),
+        ("1x1.png", "at least 64 px a side"),
         ("float_huge_range.tif", None),
         ("uint16_only10bits.tif", None),
     ],
