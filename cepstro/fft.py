@@ -103,11 +103,19 @@ def side_by_side(
         pool.shutdown(cancel_futures=True)
 
 
-def multiply(spectrum: NDArray[np.complexfloating], factor: NDArray[np.inexact]) -> None:
-    """Multiply a 2-D spectrum by a filter, in place, on all cores."""
+def multiply(
+    spectrum: NDArray[np.complexfloating],
+    factor: NDArray[np.inexact],
+    *,
+    plus: NDArray[np.complexfloating] | None = None,
+) -> None:
+    """Multiply a 2-D spectrum by a filter, add another if given, in place, on all cores."""
 
     def work(band: slice) -> None:
-        spectrum[band] *= factor[band]
+        part = spectrum[band]
+        part *= factor[band]
+        if plus is not None:
+            part += plus[band]
 
     by_rows(work, len(spectrum), max(1, _BAND // spectrum.shape[1]))
 

@@ -37,23 +37,27 @@ def unframed(x):
 
 @pytest.mark.parametrize("threads", ["1", "3"])
 @pytest.mark.parametrize("shape", [(5, 7), (16, 24), (33, 130), (40, 6000)])
-def test_convolution_is_scipys_with_zeros_beyond(rng, monkeypatch, shape, threads):
+def test_convolutions_are_scipys_with_zeros_beyond(rng, monkeypatch, shape, threads):
     monkeypatch.setenv("CEPSTRO_THREADS", threads)
     x = rng.standard_normal((3, *shape)).astype(np.float32)
-    kernels = rng.standard_normal((4, 3, 3, 3)).astype(np.float32)
-    expected = [
-        sum(correlate(x[i], kernel[i], mode="constant") for i in range(3)) for kernel in kernels
-    ]
-    weights = kernels.transpose(0, 2, 3, 1).reshape(4, -1)
-    found = network._conv(framed(x), weights, room(4, shape), last=True)
-    np.testing.assert_allclose(unframed(found), expected, atol=1e-4)
-    assert not found[0].any() and not found[-1].any()
-    assert not found[..., 0].any() and not found[..., -1].any()
-    np.testing.assert_allclose(
-        unframed(network._conv(framed(x), weights, room(4, shape))),
-        np.maximum(expected, 0),
-        atol=1e-4,
-    )
+    first, second = (rng.standard_normal((4, n, 3, 3)).astype(np.float32) for n in (3, 4))
+
+    def convolved(x, kernels):
+        return [
+            sum(
+                correlate(plane, part, mode="constant")
+                for plane, part in zip(x, kernel, strict=True)
+            )
+            for kernel in kernels
+        ]
+
+    expected = np.array(convolved(np.maximum(convolved(x, first), 0), second))
+    weights = [kernels.transpose(0, 2, 3, 1).reshape(4, -1) for kernels in (first, second)]
+    for last, values in ((True, expected), (False, np.maximum(expected, 0))):
+        found = network._pair(framed(x), *weights, room(4, shape), last=last)
+        np.testing.assert_allclose(unframed(found), values, atol=1e-3)
+        assert not found[0].any() and not found[-1].any()
+        assert not found[..., 0].any() and not found[..., -1].any()
 
 
 def test_coarse_pixels_are_mixed_from_four_and_back_to_four(rng):

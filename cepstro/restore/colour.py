@@ -38,7 +38,7 @@ Tell = Callable[[float], None]
 
 # Steps of plug-and-play between the networks, shifts of its block grid in each, turns of the last.
 _BEST = 16, 8, 4
-_QUICK = 5, 4, 2
+_QUICK = 4, 4, 1
 _SPARSE = 40
 _LIGHTS = 20  # steps of Richardson-Lucy that find the light of clipped pixels, and then of TV
 

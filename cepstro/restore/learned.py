@@ -40,7 +40,7 @@ def second(seen: Observation, frame: Plane, mean: float, light: Light) -> Estima
     """Gather what N_2 sees, encoded; `frame` holds an estimate, its mean removed."""
     wiener = _cut(seen, rfft2(seen.frame) * seen.filter)
     estimate = rfft2(frame)
-    seen.refresh(estimate)
+    seen.refresh(estimate.copy())
     rest = rfft2(seen.frame)
     rest -= estimate * seen.otf
     bold = _cut(seen, estimate + rest * seen.bolder(_LESS))

@@ -59,29 +59,44 @@ def correct(
     # Filled up before they are turned, so that squares fall alike in an area and in the whole.
     pad = (0, -height % _STEP), (0, -width % _STEP)
     planes = [np.pad(plane, pad, mode="edge") for plane in (base, *others)]
-    total = np.zeros_like(planes[0])
+    total = planes[0].copy()
     memory: Memory = {}
     for k in range(turns):
         turned = [np.rot90(plane, k) for plane in planes]
-        total += np.rot90(_change(layers, turned, middle, level, memory), -k)
-    total /= np.float32(turns)
-    total += planes[0]
+        change = _run(layers, _inputs(turned, middle, level, memory), memory)
+        _add(np.rot90(total, k), change, np.float32(1 / turns))
     return total[:height, :width]
 
 
-def _change(
-    layers: Layers, planes: list[Plane], middle: float, level: float, memory: Memory
-) -> Plane:
-    """Find what the network adds to the first of its planes."""
+def _inputs(planes: list[Plane], middle: float, level: float, memory: Memory) -> Plane:
+    """Squares of the first plane, of what the others differ from it by, and the noise level."""
     base, *others = planes
     rows, columns = base.shape[0] // 2, base.shape[1] // 2
     x = _empty(memory, 0, (rows, 4 * len(planes) + 1, columns))
-    for i, plane in enumerate([base - np.float32(middle), *(other - base for other in others)]):
-        squares = plane.reshape(rows, 2, columns, 2).transpose(0, 1, 3, 2)
-        _inner(x)[:, 4 * i : 4 * i + 4] = squares.reshape(rows, 4, columns)
-    _inner(x)[:, -1] = _LEVEL * np.float32(level)
-    change = _inner(_run(layers, x, memory)).reshape(rows, 2, 2, columns).transpose(0, 1, 3, 2)
-    return change.reshape(2 * rows, 2 * columns)
+
+    def work(band: slice) -> None:
+        into, double = _inner(x)[band], slice(2 * band.start, 2 * band.stop)
+        part = base[double]
+        parts = [part - np.float32(middle), *(other[double] - part for other in others)]
+        for i, plane in enumerate(parts):
+            squares = plane.reshape(-1, 2, columns, 2).transpose(0, 1, 3, 2)
+            into[:, 4 * i : 4 * i + 4] = squares.reshape(-1, 4, columns)
+        into[:, -1] = _LEVEL * np.float32(level)
+
+    by_rows(work, rows, _ROWS)
+    return x
+
+
+def _add(plane: Plane, change: Plane, weight: np.float32) -> None:
+    """Add squares that the network made to a plane, in place."""
+    source = _inner(change)
+
+    def work(band: slice) -> None:
+        count, _, columns = source[band].shape
+        squares = (weight * source[band]).reshape(count, 2, 2, columns).transpose(0, 1, 3, 2)
+        plane[2 * band.start : 2 * band.stop] += squares.reshape(2 * count, 2 * columns)
+
+    by_rows(work, len(source), _ROWS)
 
 
 @cache
@@ -103,49 +118,71 @@ def _layers(stage: int) -> Layers:
 
 
 def _run(layers: Layers, x: Plane, memory: Memory) -> Plane:
-    def conv(x: Plane, name: str, place: int, *, last: bool = False) -> Plane:
+    def pair(x: Plane, first: str, second: str, place: int, *, last: bool = False) -> Plane:
         height, _, width = _inner(x).shape
-        out = _empty(memory, place, (height, len(layers[name]), width))
-        return _conv(x, layers[name], out, last=last)
+        out = _empty(memory, place, (height, len(layers[second]), width))
+        return _pair(x, layers[first], layers[second], out, last=last)
 
     def down(x: Plane, name: str, place: int) -> Plane:
         height, _, width = _inner(x).shape
         out = _empty(memory, place, (height // 2, len(layers[name]), width // 2))
         return _down(x, layers[name], out)
 
-    fine = conv(conv(x, "e1", 1), "e2", 2)
-    middle = conv(conv(down(fine, "d1", 3), "f1", 4), "f2", 3)
-    coarse = conv(conv(down(middle, "d2", 5), "g1", 6), "g2", 5)
+    fine = pair(x, "e1", "e2", 1)
+    middle = pair(down(fine, "d1", 2), "f1", "f2", 3)
+    coarse = pair(down(middle, "d2", 4), "g1", "g2", 5)
     _up(middle, coarse, layers["u2"])
-    middle = conv(conv(middle, "h1", 4), "h2", 3)
+    middle = pair(middle, "h1", "h2", 2)
     _up(fine, middle, layers["u1"])
-    return conv(conv(fine, "k1", 1), "out", 0, last=True)
+    return pair(fine, "k1", "out", 0, last=True)
 
 
-def _conv(x: Plane, weights: Plane, out: Plane, *, last: bool = False) -> Plane:
-    """3 x 3 convolution, zeros beyond; negative values to zero unless `last`."""
-    height, channels, width = _inner(x).shape
-    row, channel, column = x.strides
+def _pair(x: Plane, first: Plane, second: Plane, out: Plane, *, last: bool) -> Plane:
+    """Two 3 x 3 convolutions, zeros beyond; negative values to zero, but after the `last`.
+
+    The second follows the first band by band, so that what is between them stays in the cache.
+    """
+    height, _, width = _inner(x).shape
+    spare: list[Plane] = []  # memory of bands before
 
     def work(rows: slice) -> None:
-        count = rows.stop - rows.start
-        for columns in _tiles(width, weights):
-            size = columns.stop - columns.start
-            corner = x[rows.start :, :, columns.start :]
-            near = np.ascontiguousarray(
-                as_strided(corner, (count + 2, 3, channels, size), (row, column, channel, column))
-            )
-            product = weights @ as_strided(
-                near, (count, 9 * channels, size), (near.strides[0], *near.strides[2:])
-            )
-            into = _inner(out)[rows, :, columns]
-            if last:
-                into[...] = product
-            else:
-                np.maximum(product, 0, out=into)
+        a, b = max(rows.start - 1, 0), min(rows.stop + 1, height)
+        between = spare.pop() if spare else np.empty((_ROWS + 2, len(first), width + 2), np.float32)
+        band = between[: rows.stop - rows.start + 2]
+        band[..., 0], band[..., -1] = 0, 0
+        if rows.start == 0:
+            band[0] = 0
+        if rows.stop == height:
+            band[-1] = 0
+        _conv(x[a : b + 2], first, band[a - rows.start + 1 : b - rows.start + 1, :, 1:-1])
+        _conv(band, second, _inner(out)[rows], last=last)
+        spare.append(between)
 
     by_rows(work, height, _ROWS)
     return out
+
+
+def _conv(x: Plane, weights: Plane, out: Plane, *, last: bool = False) -> None:
+    """3 x 3 convolution of rows with their rim into rows without."""
+    count, _, width = out.shape
+    channels = x.shape[1]
+    row, channel, column = x.strides
+    for columns in _tiles(width, weights):
+        size = columns.stop - columns.start
+        near = np.ascontiguousarray(
+            as_strided(
+                x[..., columns.start :],
+                (count + 2, 3, channels, size),
+                (row, column, channel, column),
+            )
+        )
+        product = weights @ as_strided(
+            near, (count, 9 * channels, size), (near.strides[0], *near.strides[2:])
+        )
+        if last:
+            out[..., columns] = product
+        else:
+            np.maximum(product, 0, out=out[..., columns])
 
 
 def _down(x: Plane, weights: Plane, out: Plane) -> Plane:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.fft import irfft2, rfft2
+from cepstro.fft import by_rows, irfft2, multiply, rfft2
 from cepstro.psf import PSF
 from cepstro.restore import wiener
 from cepstro.restore.borders import Plane, embed
@@ -30,6 +30,7 @@ from cepstro.restore.response import response, squared
 
 Spectrum = NDArray[np.complexfloating]
 
+_ROWS = 128  # worked on at a time: they stay in the cache
 _CLIP_STEPS = 8  # Wiener steps that find the light of clipped pixels before a method starts
 _WEIGHT = np.float32(2)  # most weight of a pixel as data, and its inverse the least
 _EVEN = 0.25  # power of the variance: half the standard deviation's, as pixels are weighed already
@@ -50,7 +51,7 @@ class Observation:
     frame: Plane  # the extended photo
     filter: NDArray[np.inexact]  # the Wiener filter
     weight: Plane | None = None  # of the photo's pixels as data, about 1; None: all 1
-    dual: Plane | float = 0.0  # u
+    dual: Plane | None = None  # u; None: 0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -70,24 +71,36 @@ class Observation:
         return bold
 
     def refresh(self, estimate: Spectrum) -> None:
-        """Renew the frame from the spectrum of an estimate."""
-        blurred = irfft2(estimate * self.otf, self.shape, overwrite=True)
+        """Renew the frame from the spectrum of an estimate, which is destroyed."""
+        multiply(estimate, self.otf)
+        blurred = irfft2(estimate, self.shape, overwrite=True)
         inside = self.picture(blurred)
-        inside += self.dual
-        apart = inside - self.plane
-        apart *= np.float32(0.5) if self.weight is None else self.weight / (1 + self.weight)
-        if self.clipped is not None:
-            beyond = np.minimum(apart, 0) if self.limit else np.float32(0)
-            np.copyto(apart, beyond, where=self.clipped)
-        self.dual = apart
-        inside -= 2 * apart
+        if self.dual is None:
+            self.dual = np.zeros_like(self.plane)
+        dual = self.dual
+
+        def work(rows: slice) -> None:
+            shown, apart = inside[rows], dual[rows]
+            shown += apart
+            np.subtract(shown, self.plane[rows], out=apart)
+            if self.weight is None:
+                apart *= np.float32(0.5)
+            else:
+                weight = self.weight[rows]
+                apart *= weight / (1 + weight)
+            if self.clipped is not None:
+                beyond = np.minimum(apart, 0) if self.limit else np.float32(0)
+                np.copyto(apart, beyond, where=self.clipped[rows])
+            shown -= 2 * apart
+
+        by_rows(work, len(dual), _ROWS)
         self.frame = np.asarray(blurred, np.float32)
 
     def reblurred(self) -> Plane:
         """Blur the Wiener estimate again: the photo with little of its noise."""
         spectrum = rfft2(self.frame)
-        spectrum *= self.filter
-        spectrum *= self.otf
+        multiply(spectrum, self.filter)
+        multiply(spectrum, self.otf)
         return self.picture(irfft2(spectrum, self.shape, overwrite=True))
 
 
@@ -114,7 +127,7 @@ def observe(
     if clipped is not None and not limit:
         for _ in range(_CLIP_STEPS):
             spectrum = rfft2(seen.frame)
-            spectrum *= filter
+            multiply(spectrum, filter)
             seen.refresh(spectrum)
     return seen
 

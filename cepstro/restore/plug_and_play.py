@@ -22,7 +22,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cepstro.fft import irfft2, rfft2
+from cepstro.fft import irfft2, multiply, rfft2
 from cepstro.restore import dct
 from cepstro.restore.borders import Plane
 from cepstro.restore.observation import Observation
@@ -51,7 +51,8 @@ def restore(
     first = max(_REACH * sigma, 0.02 * float(seen.plane.std(dtype=np.float64)))
     sigmas = np.geomspace(max(first, 1.01 * sigma), sigma, steps)
     conjugate = np.conj(seen.otf)
-    data = conjugate * rfft2(seen.frame)
+    data = rfft2(seen.frame)
+    multiply(data, conjugate)
     x = start
     ceiling = _ceiling(seen, start, mean)
 
@@ -86,13 +87,14 @@ def restore(
         step = inverse(sigma_k)
         estimate = rfft2(v)
         del v
-        estimate *= step[0]
-        estimate += data
-        estimate *= step[1]
-        x = irfft2(estimate, shape)
-        if k + 1 < steps and k >= 1:
+        multiply(estimate, np.broadcast_to(step[0], estimate.shape), plus=data)
+        multiply(estimate, step[1])
+        renew = k + 1 < steps and k >= 1
+        x = irfft2(estimate, shape, overwrite=not renew)
+        if renew:
             seen.refresh(estimate)
-            data = conjugate * rfft2(seen.frame)
+            data = rfft2(seen.frame)
+            multiply(data, conjugate)
         tell((k + 1) / (steps + 1))
     x += clean(steps, sigma, *step)
     x *= np.float32((1 - _START) / 2)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cepstro.fft import irfft2, rfft2
+from cepstro.fft import irfft2, multiply, rfft2
 from cepstro.psf import PSF
 from cepstro.restore.borders import Plane
 from cepstro.restore.gradients import divergence, gradients, shrink
@@ -71,13 +71,13 @@ def restore(
     for k in range(steps):
         shrink(x, left, held, limit)
         estimate = rfft2(divergence(*left))
-        estimate *= back
-        estimate += seen_part
-        x = irfft2(estimate, shape)
-        if k % 2 == 1 and k + 1 < steps:
+        multiply(estimate, back, plus=seen_part)
+        renew = k % 2 == 1 and k + 1 < steps
+        x = irfft2(estimate, shape, overwrite=not renew)
+        if renew:
             seen.refresh(estimate)
             seen_part = rfft2(seen.frame)
-            seen_part *= conjugate
+            multiply(seen_part, conjugate)
         tell((k + 1) / steps)
     return np.asarray(x, np.float32)
 
