@@ -45,33 +45,50 @@ def noise_sigma(plane: NDArray[np.floating]) -> float:
     side = min(_BLOCK, *plane.shape)
     if side < 8:
         return _immerkaer(plane)
-    blocks = spread_blocks(plane, side, _MOST_BLOCKS)
+    real, imaginary = corner(plane, side, _MOST_BLOCKS)
+    real **= 2
+    imaginary **= 2
+    real += imaginary
+    return float(np.sqrt(real.mean(dtype=np.float64)))
+
+
+def corner(
+    plane: NDArray[np.floating], side: int, most: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Spectra of windowed blocks of a plane at the frequencies that blur leaves to the noise.
+
+    Returns
+    -------
+    Real and imaginary part, each (blocks, frequencies): in the plane's own units, so that the mean
+    power of white noise is its variance. Blocks of 1 or 3 px have no such frequencies.
+    """
+    blocks = spread_blocks(plane, side, most)
     blocks -= blocks.mean(axis=(1, 2), keepdims=True)
-    across, down, size = _corner(side)
+    across, down = _corner(side)
     half = (blocks.reshape(-1, side) @ across).reshape(len(blocks), side, -1)
     # Complex numbers by their parts, (cos, sin) each way: a product of small real matrices.
-    real, imaginary = np.split(down @ half, 2, axis=1)
-    cosines, sines = np.arange(half.shape[2] // 2), np.arange(half.shape[2] // 2, half.shape[2])
-    power = (real[..., cosines] - imaginary[..., sines]) ** 2
-    power += (real[..., sines] + imaginary[..., cosines]) ** 2
-    return float(np.sqrt(power.mean(dtype=np.float64) / size))
+    rows, columns = len(down) // 2, half.shape[2] // 2
+    both = down @ half
+    real = both[:, :rows, :columns] - both[:, rows:, columns:]
+    imaginary = both[:, :rows, columns:] + both[:, rows:, :columns]
+    return real.reshape(len(blocks), -1), imaginary.reshape(len(blocks), -1)
 
 
 @lru_cache(maxsize=4)
-def _corner(side: int) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
-    """Windowed transforms of rows and of columns at the corner's frequencies; the window's power.
+def _corner(side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Windowed transforms of rows and of columns at the corner's frequencies, noise kept as it is.
 
     The first is (side, 2 m): cosines, then sines; the second the same, turned, for all signs.
     """
     window = np.hanning(side + 2)[1:-1]
+    window /= np.sqrt(np.sum(window**2))
     phase = -2 * np.pi * np.arange(side)[:, None]
     right, all_of = np.fft.rfftfreq(side), np.fft.fftfreq(side)
     across, down = (
         np.concatenate([np.cos(phase * rho), np.sin(phase * rho)], axis=1) * window[:, None]
         for rho in (right[right > CORNER], all_of[np.abs(all_of) > CORNER])
     )
-    size = float(np.sum(window**2) ** 2)
-    return across.astype(np.float32), np.ascontiguousarray(down.T, np.float32), size
+    return across.astype(np.float32), np.ascontiguousarray(down.T, np.float32)
 
 
 def spread_blocks(plane: NDArray[Any], side: int, most: int) -> NDArray[np.float32]:

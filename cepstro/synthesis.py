@@ -22,12 +22,13 @@ from cepstro import chunks
 from cepstro.errors import NoDefocusError
 from cepstro.fft import good_size, irfft2, rfft2
 from cepstro.light import Light, from_linear, luminance, split_alpha, to_linear
-from cepstro.noise import CORNER, spread_blocks
+from cepstro.noise import corner
 from cepstro.photo import Photo, check_finite, repack, unpack
 from cepstro.psf import PSF, scaled
 
 Progress = Callable[[float], None] | None
 
+_GRAIN_BLOCK, _MOST_GRAIN = 64, 1024  # px, and blocks that the grain is read from
 _FAINT = 1 / 512  # blurred alpha below half a step of 8 bit: nothing visible lies near
 
 
@@ -351,19 +352,13 @@ def _grain_covariance(pixels: NDArray[Any]) -> NDArray[np.float64]:
     colour, _ = split_alpha(pixels)
     planes = colour[..., None] if colour.ndim == 2 else colour
     top = float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1.0
-    side = min(64, *planes.shape[:2])
-    window = np.hanning(side + 2)[1:-1].astype(np.float32)
-    window = window[:, None] * window
-    spectra = []
-    high, right = np.abs(np.fft.fftfreq(side)) > CORNER, np.fft.rfftfreq(side) > CORNER
-    for c in range(planes.shape[2]):
-        blocks = spread_blocks(planes[..., c], side, 1024)
-        blocks -= blocks.mean(axis=(1, 2), keepdims=True)
-        spectrum = rfft2(blocks * window)
-        spectra.append(spectrum[:, high][:, :, right].ravel() / top)
-    table = np.array(spectra)
-    energy = float(np.sum(window.astype(np.float64) ** 2)) * table.shape[1]
-    return np.asarray((table @ table.conj().T).real / max(energy, 1e-30), np.float64)
+    side = min(_GRAIN_BLOCK, *planes.shape[:2])
+    table = np.stack(
+        [np.ravel(corner(planes[..., c], side, _MOST_GRAIN)) for c in range(planes.shape[2])]
+    )
+    table /= np.float32(top)
+    # Real and imaginary parts are listed apart.
+    return np.asarray(2 * (table @ table.T) / max(1, table.shape[1]), np.float64)
 
 
 def _through_jpeg(soft: NDArray[np.float32], tables: tuple[tuple[int, ...], ...]) -> None:

@@ -246,6 +246,17 @@ def test_wrong_input_is_refused_in_a_sentence(sharp, blurred, keywords, kind, me
         estimate_kernel(sharp, blurred, **keywords)
 
 
+def test_a_kernel_too_large_for_the_photos_is_refused():
+    sharp, blurred = pair(DISK, height=240, width=300)
+    with pytest.raises(ValueError, match=r"size may be at most 1\d\d px for these photos, got 201"):
+        estimate_kernel(sharp, blurred, size=201)
+    # What clipped light was smeared over tells nothing: here, the lower two thirds.
+    sharp, blurred = ((0.8 * photo).astype(np.uint8) for photo in (sharp, blurred))
+    sharp[126:, ::40] = 255
+    with pytest.raises(UnsuitableImageError, match=r"only .* pixels tell of a kernel of 101 x 101"):
+        estimate_kernel(sharp, blurred, size=101)
+
+
 def test_coarse_shift_and_overlap_agree():
     rng = np.random.default_rng(0)
     whole = rng.random((200, 240)).astype(np.float32)

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cepstro.fft import good_size, irfft2, rfft2
+from cepstro.pair.frame import frequencies
+from cepstro.pair.measure import radial_mean
 
 FOG = (3.0, 10.0, 30.0)  # px: the hump is looked for at these widths; large blur needs large ones
 CLEAR = 16.0  # the hump of one scene stands out from its surroundings by this many sigmas or more
@@ -35,10 +37,10 @@ def coarse_shift(sharp: NDArray[np.float32], blurred: NDArray[np.float32]) -> Hu
     height, width = shape
     source, target = (rfft2(_framed(plane, (height, width))) for plane in (sharp, blurred))
     power = np.abs(source) ** 2
-    fy, fx = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
+    fy, fx = frequencies((height, width))
     rho2 = (fy * fy + fx * fx).astype(np.float32)
     # A floor a tenth of the typical power of the ring keeps empty frequencies from ruling.
-    ratio = np.conj(source) * target / (power + 0.1 * _ring_means(power, rho2))
+    ratio = np.conj(source) * target / (power + 0.1 * radial_mean(power, rho2))
     best = Hump((0, 0), 0.0)
     for fog in FOG:
         plane = irfft2(ratio * np.exp(-2 * (np.pi * fog) ** 2 * rho2), (height, width))
@@ -73,11 +75,3 @@ def _framed(plane: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.fl
     out = np.zeros(shape, np.float32)
     out[: plane.shape[0], : plane.shape[1]] = (plane - plane.mean()) * fade
     return out
-
-
-def _ring_means(power: NDArray[np.float32], rho2: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean power at each frequency's distance from 0."""
-    bins = (np.sqrt(rho2) * 512).astype(np.intp)
-    total = np.bincount(bins.ravel(), power.ravel())
-    count = np.maximum(np.bincount(bins.ravel()), 1)
-    return np.asarray((total / count).astype(np.float32)[bins])

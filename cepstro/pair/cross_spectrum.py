@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cepstro.fft import good_size, irfft2, rfft2
+from cepstro.pair.frame import framed, frequencies, inside, phases, place_of, spread
 from cepstro.pair.measure import (
-    MARGIN,
     PASS,
     TRUST,
     Measured,
@@ -49,9 +49,9 @@ def cross_spectrum(
     """Kernel of `size` by averaged cross-spectra; parameters as in `least_squares`."""
     blocks = _Blocks(sharp, weight, size)
     side = blocks.side
-    fy, fx = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None]
+    fy, fx = frequencies((side, side))
     rho2 = fy * fy + fx * fx
-    turn = np.exp(2j * np.pi * (fy * shift[0] + fx * shift[1]))
+    turn = np.conj(phases(fy, fx, shift))
     high2 = rho2 / (rho2 + PASS**2)
     power = blocks.power()
     target, cross = blocks.averages(blurred)
@@ -63,7 +63,7 @@ def cross_spectrum(
     own = irfft2(np.asarray((power - taken) * high2, np.complex128), (side, side)) / seen
     m = grid_size(size)
     half = size // 2
-    place = np.ix_(np.arange(-half, half + 1), np.arange(-half, half + 1))
+    place = place_of(size)
     ring = good_size(2 * size)
     index = np.fft.fftfreq(ring, 1 / ring).astype(int)
     near = np.abs(index) < size
@@ -155,8 +155,8 @@ class _Blocks:
     def share_of(self, valid: NDArray[np.bool_]) -> float:
         """Part of the windows' energy that lies on valid pixels."""
         square = self.window**2
-        inside = sum(share * float(square[valid[part]].sum()) for part, share in self.used)
-        return max(inside / max(self.energy, 1e-30), 1e-3)
+        seen = sum(share * float(square[valid[part]].sum()) for part, share in self.used)
+        return max(seen / max(self.energy, 1e-30), 1e-3)
 
 
 class _Scene:
@@ -169,27 +169,17 @@ class _Scene:
         half: int,
         shift: tuple[float, float],
     ) -> None:
-        height, width = sharp.shape
-        self.shape = good_size(height + 2 * MARGIN), good_size(width + 2 * MARGIN)
-        pad = ((0, self.shape[0] - height), (0, self.shape[1] - width))
-        self.spectrum = rfft2(np.pad(sharp - sharp.mean(), pad, mode="symmetric"))
-        if any(shift):
-            fy = np.fft.fftfreq(self.shape[0])[:, None].astype(np.float32)
-            fx = np.fft.rfftfreq(self.shape[1])[None].astype(np.float32)
-            self.spectrum *= np.exp(-2j * np.pi * shift[0] * fy).astype(np.complex64)
-            self.spectrum *= np.exp(-2j * np.pi * shift[1] * fx).astype(np.complex64)
+        self.spectrum, self.shape = framed(sharp - sharp.mean(), shift)
         self.valid = np.zeros(sharp.shape, np.bool_)
-        inside = (slice(half + 2, height - half - 2), slice(half + 2, width - half - 2))
-        self.valid[inside] = weight[inside] > 0
-        self.reach = np.arange(-half, half + 1)
+        part = inside(sharp.shape, half)
+        self.valid[part] = weight[part] > 0
 
     def residual(
         self, blurred: NDArray[np.float32], kernel: NDArray[np.float64]
     ) -> NDArray[np.float32]:
         """Take the blurred sharp plane off the blurred one; 0 where that is not known."""
-        plane = np.zeros(self.shape, np.float32)
-        plane[np.ix_(self.reach, self.reach)] = kernel
-        again = irfft2(self.spectrum * rfft2(plane), self.shape, overwrite=True)
+        again = self.spectrum * rfft2(spread(kernel, self.shape))
+        again = irfft2(again, self.shape, overwrite=True)
         left = blurred - again[: blurred.shape[0], : blurred.shape[1]]
         left -= left[self.valid].mean()
         left[~self.valid] = 0

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cepstro.pair.frame import frequencies, phases, place_of, spread
 from cepstro.pair.measure import Measured
 from cepstro.psf import PSF
 
@@ -31,19 +32,15 @@ class Grid:
         m = measured.precision.shape[0]
         self.size = measured.kernel.shape[0]
         self.side = m // 2
-        reach = np.arange(-(self.size // 2), self.size // 2 + 1)
-        self.place = np.ix_(reach, reach)
+        self.place = place_of(self.size)
         self.data = np.fft.rfft2(self.spread(measured.kernel))
-        self.fy = np.fft.fftfreq(self.side)[:, None]
-        self.fx = np.fft.rfftfreq(self.side)[None]
+        self.fy, self.fx = frequencies((self.side, self.side))
         self.precision = believed(measured)[::2, ::2][:, : self.data.shape[1]]
         self.lost = measured.lost[::2, ::2][:, : self.data.shape[1]]
 
     def spread(self, kernel: NDArray[np.float64]) -> NDArray[np.float64]:
         """Kernel on a plane of the grid's size, its centre at [0, 0]."""
-        plane = np.zeros((self.side, self.side))
-        plane[self.place] = kernel
-        return plane
+        return np.asarray(spread(kernel, (self.side, self.side), np.float64))
 
     def back(self, spectrum: NDArray[np.complex128]) -> NDArray[np.float64]:
         """Inverse transform of a spectrum of the grid's size."""
@@ -94,8 +91,7 @@ class Points:
         transfer = np.asarray(psf.transfer(self.fy, self.fx))
         if not any(shift):
             return transfer
-        turn = np.exp(-2j * np.pi * (self.fy * shift[0] + self.fx * shift[1]))
-        return np.asarray(transfer * turn)
+        return np.asarray(transfer * phases(self.fy, self.fx, shift))
 
     def gain(self, model: NDArray[np.inexact]) -> tuple[float, float]:
         """Scale of the model and its fading that fit best."""

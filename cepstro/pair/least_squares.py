@@ -13,9 +13,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.fft import good_size, irfft2, rfft2
+from cepstro.fft import irfft2, rfft2
+from cepstro.pair.frame import framed, frequencies, inside, place_of, spread
 from cepstro.pair.measure import (
-    MARGIN,
     PASS,
     TRUST,
     Measured,
@@ -73,40 +73,34 @@ class _Problem:
         shift: tuple[float, float],
         noise: float,
     ) -> None:
-        height, width = sharp.shape
-        half = size // 2
-        self.shape = good_size(height + 2 * MARGIN), good_size(width + 2 * MARGIN)
-        pad = ((0, self.shape[0] - height), (0, self.shape[1] - width))
-        fy = np.fft.fftfreq(self.shape[0])[:, None]
-        fx = np.fft.rfftfreq(self.shape[1])[None]
+        self.source, self.shape = framed(sharp - sharp.mean(), shift)
+        fy, fx = frequencies(self.shape)
         rho2 = (fy * fy + fx * fx).astype(np.float32)
         high = np.sqrt(rho2 / (rho2 + np.float32(PASS**2)))
-        self.source = rfft2(np.pad(sharp - sharp.mean(), pad, mode="symmetric")) * high
-        if any(shift):
-            turn = np.exp(-2j * np.pi * fy * shift[0]) * np.exp(-2j * np.pi * fx * shift[1])
-            self.source *= turn.astype(np.complex64)
-        target = rfft2(np.pad(blurred - blurred.mean(), pad, mode="symmetric")) * high
+        self.source *= high
+        target, _ = framed(blurred - blurred.mean())
+        target *= high
         self.target = irfft2(target, self.shape, overwrite=True)
         self.weight = np.zeros(self.shape, np.float32)
-        inside = (slice(half + 2, height - half - 2), slice(half + 2, width - half - 2))
-        self.weight[inside] = weight[inside]
+        part = inside(sharp.shape, size // 2)
+        self.weight[part] = weight[part]
         self.pixels = float(np.count_nonzero(self.weight))
         total = float(self.weight.sum(dtype=np.float64))
         self.weight *= np.float32(self.pixels / max(total, 1e-30))
         # Noise of the sharp plane in the normal equations, never more than it can be.
         self.noise: NDArray[np.float32] | None = None
         if noise > 0:
-            level = radial_mean(np.abs(self.source) ** 2, rho2) / (height * width)
+            level = radial_mean(np.abs(self.source) ** 2, rho2) / sharp.size
             self.noise = np.float32(self.pixels) * np.minimum(
                 np.float32(noise) * high**2, np.float32(TRUST) * level
             )
-        self.place = np.ix_(np.arange(-half, half + 1), np.arange(-half, half + 1))
+        self.place = place_of(size)
 
     def right_side(self) -> NDArray[np.float64]:
         return self._gather(self.weight * self.target)
 
     def normal(self, kernel: NDArray[np.float64]) -> NDArray[np.float64]:
-        spectrum = rfft2(self._spread(kernel))
+        spectrum = rfft2(spread(kernel, self.shape))
         product = self._gather(self.weight * irfft2(self.source * spectrum, self.shape))
         if self.noise is not None:
             product -= irfft2(self.noise * spectrum, self.shape)[self.place]
@@ -126,21 +120,16 @@ class _Problem:
 
         Both on the rfft2 grid of m x m.
         """
-        left = self.target - irfft2(self.source * rfft2(self._spread(kernel)), self.shape)
+        left = self.target - irfft2(self.source * rfft2(spread(kernel, self.shape)), self.shape)
         root = np.sqrt(self.weight)
         residual, seen = (
             regrid(np.abs(rfft2(root * plane)) ** 2 / np.float32(self.pixels), self.shape, m)
             for plane in (left, self.target)
         )
-        fy, fx = np.fft.fftfreq(m)[:, None], np.fft.rfftfreq(m)[None]
+        fy, fx = frequencies((m, m))
         smooth = np.maximum(radial_mean(residual, fy * fy + fx * fx, bins=32), residual)
         return np.maximum(smooth, 1e-3 * float(smooth.mean()) + 1e-30), seen
 
     def _gather(self, plane: NDArray[np.floating]) -> NDArray[np.float64]:
         lags = irfft2(np.conj(self.source) * rfft2(plane), self.shape)
         return lags[self.place].astype(np.float64)
-
-    def _spread(self, kernel: NDArray[np.float64]) -> NDArray[np.float32]:
-        plane = np.zeros(self.shape, np.float32)
-        plane[self.place] = kernel
-        return plane

@@ -19,7 +19,6 @@ from cepstro.fft import good_size, irfft2, rfft2
 
 PASS = 0.2  # cycles/px: below it the planes are flattened by a high pass
 TRUST = 0.8  # at most this part of a frequency's power is taken for noise
-MARGIN = 24  # px of mirror image around the planes, so that sub-pixel shifts do not ring
 _NOTHING = 1e-15  # power of a photo without detail; one grey step of 16 bit has 2e-10
 _STEPS = 40  # of conjugate gradients at most
 _HEARD = 6.0  # power of the coherence by which a frequency is trusted
@@ -101,7 +100,6 @@ def regrid(power: NDArray[np.floating], shape: tuple[int, int], m: int) -> NDArr
     index = np.fft.fftfreq(m, 1 / m).astype(int)
     half = [min(m / 2, n / 2) for n in shape]
     fade = [np.clip(1 - np.abs(index) / h, 0, None) for h in half]
-    kept = np.zeros((m, m))
     kept = lags[np.ix_(index % shape[0], index % shape[1])] * fade[0][:, None] * fade[1]
     smooth = np.fft.rfft2(kept).real
     return np.maximum(smooth, 1e-9 * float(smooth.max()))

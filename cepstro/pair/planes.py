@@ -13,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cepstro.errors import UnsuitableImageError
-from cepstro.fft import good_size, irfft2, rfft2
+from cepstro.fft import irfft2
 from cepstro.light import Light, clipped, from_linear, luminance, split_alpha, to_linear
-from cepstro.noise import spread_blocks
+from cepstro.noise import corner
 from cepstro.pair.align import overlap
+from cepstro.pair.frame import framed, inside
 from cepstro.photo import Photo, check_finite, unpack
 from cepstro.psf import Kernel
 
 _MOST = 1 << 22  # pixels that take part: the middle of larger photos
+_QUIET_BLOCK, _MOST_QUIET = 32, 1024  # px, and blocks that the noise is read from
 _SMALLEST = 48  # px: photos below this cannot tell a kernel from their own borders
 _NOISY = 0.05  # square of the slope of light over encoding below which dark parts gain no weight
 
@@ -126,15 +128,8 @@ def noise_of(sharp: Plane, blurred: Plane, weight: NDArray[np.float32]) -> float
 
 def _quiet(encoded: NDArray[np.float32]) -> float:
     """Variance of noise, from the corners of the spectra of the quietest tenth of blocks."""
-    side = 32
-    window = np.hanning(side + 2)[1:-1].astype(np.float32)
-    window = window[:, None] * window
-    blocks = spread_blocks(encoded, side, 1024)
-    blocks -= blocks.mean(axis=(1, 2), keepdims=True)
-    power = np.abs(rfft2(blocks * window)) ** 2
-    high = np.abs(np.fft.fftfreq(side)) > 0.35
-    corner = power[:, high][:, :, np.fft.rfftfreq(side) > 0.35].mean(axis=(1, 2))
-    return float(np.quantile(corner, 0.1)) / float(np.sum(window.astype(np.float64) ** 2))
+    real, imaginary = corner(encoded, _QUIET_BLOCK, _MOST_QUIET)
+    return float(np.quantile((real**2 + imaginary**2).mean(axis=1), 0.1))
 
 
 def levels(
@@ -151,16 +146,12 @@ def levels(
     """
     from scipy.ndimage import gaussian_filter, uniform_filter
 
-    height, width = sharp.shape
-    margin = kernel.shape[0] // 2 + 2
-    size = good_size(height + 2 * margin), good_size(width + 2 * margin)
-    pad = ((0, size[0] - height), (0, size[1] - width))
-    fy, fx = np.fft.fftfreq(size[0])[:, None], np.fft.rfftfreq(size[1])[None]
-    turn = np.exp(-2j * np.pi * fy * shift[0]) * np.exp(-2j * np.pi * fx * shift[1])
-    spectrum = rfft2(np.pad(sharp, pad, mode="symmetric")) * Kernel(kernel).otf(size) * turn
-    inside = (slice(margin, height - margin), slice(margin, width - margin))
-    again = irfft2(spectrum, size)[inside].astype(np.float64)
-    seen, w = blurred[inside].astype(np.float64), weight[inside].astype(np.float64)
+    half = kernel.shape[0] // 2
+    spectrum, shape = framed(sharp, shift, margin=half + 2)
+    spectrum *= Kernel(kernel).otf(shape)
+    part = inside(sharp.shape, half)
+    again = irfft2(spectrum, shape, overwrite=True)[part].astype(np.float64)
+    seen, w = blurred[part].astype(np.float64), weight[part].astype(np.float64)
     w = w / w.sum()
     mean, level = float(np.sum(w * again)), float(np.sum(w * seen))
     spread = float(np.sum(w * (again - mean) ** 2))

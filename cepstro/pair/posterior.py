@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from cepstro.pair.frame import phases
 from cepstro.pair.grid import Grid
 from cepstro.pair.measure import Measured, not_one_scene
 from cepstro.pair.shape import Shape
@@ -23,7 +24,7 @@ _REFUSED = 0.4  # chi-square a pixel that light without negative values may cost
 def regularise(measured: Measured, shape: Shape) -> NDArray[np.float64]:
     """Most likely kernel given the measurement and its model: centred, sum 1."""
     grid = Grid(measured)
-    back = np.exp(2j * np.pi * (grid.fy * shape.shift[0] + grid.fx * shape.shift[1]))
+    back = np.conj(phases(grid.fy, grid.fx, shape.shift))
     heard = 1 - shape.fading * grid.lost
     grid.data *= back / heard
     grid.precision *= heard**2

@@ -174,6 +174,8 @@ def support(
         whole, part = split(shift)
         here, there = cut(sharp, blurred, whole, (_ENOUGH * max(side, _FIRST)) ** 2)
         limit = min(_LARGEST, min(here.light.shape) // 4 * 2 - 1)
+        if size is not None and size > limit:
+            raise ValueError(f"size may be at most {limit} px for these photos, got {size}")
         side = min(side, limit)
         weight, _ = weights(here, there, side)
         noise = noise_of(here, there, weight)
@@ -189,7 +191,7 @@ def support(
         elif settled:
             break
     if size is not None:
-        return min(size, limit), shift, False
+        return size, shift, False
     return min(wanted, limit), shift, wanted > limit
 
 
