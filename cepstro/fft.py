@@ -63,12 +63,25 @@ def by_rows(work: Callable[[slice], None], count: int, rows: int) -> None:
     parts = min(count, 2 * -(-count // (2 * rows))) if count > rows else 1
     edges = [i * count // parts for i in range(parts + 1)]
     bands = [slice(*edge) for edge in pairwise(edges)]
-    if len(bands) == 1 or threads() == 1:
-        for band in bands:
-            work(band)
-    else:
-        with ThreadPoolExecutor(threads()) as pool:
-            list(pool.map(work, bands))
+    todo = iter(bands)
+
+    def some() -> None:
+        try:
+            for band in todo:
+                work(band)
+        except BaseException:
+            list(todo)  # nobody begins another
+            raise
+
+    helpers = min(len(bands), threads()) - 1  # beside this thread
+    if helpers < 1:
+        some()
+        return
+    with ThreadPoolExecutor(helpers) as pool:
+        others = [pool.submit(some) for _ in range(helpers)]
+        some()
+        for other in others:
+            other.result()
 
 
 def side_by_side(

@@ -2,12 +2,22 @@
 
 import os
 import sys
+import time
 
 import numpy as np
 import pytest
 
 from cepstro import fft
-from cepstro.fft import columns, good_size, irfft2, one_thread, rfft2, side_by_side, threads
+from cepstro.fft import (
+    by_rows,
+    columns,
+    good_size,
+    irfft2,
+    one_thread,
+    rfft2,
+    side_by_side,
+    threads,
+)
 
 
 @pytest.fixture(params=["scipy", "ducc0"])
@@ -114,11 +124,40 @@ def test_error_of_one_item_ends_the_others(monkeypatch):
     def work(item: int) -> None:
         if item == 1:
             raise ZeroDivisionError
+        time.sleep(1e-3)  # the caller needs a moment to hear of it
         done.append(item)
 
     with pytest.raises(ZeroDivisionError):
         side_by_side(work, range(1000), lambda _: None)
     assert len(done) < 999
+
+
+@pytest.mark.parametrize("cores", ["1", "2", "5"])
+@pytest.mark.parametrize(("count", "rows"), [(0, 3), (1, 3), (7, 7), (8, 7), (541, 64), (3, 1)])
+def test_bands_cover_all_rows_alike_on_any_number_of_threads(count, rows, cores, monkeypatch):
+    monkeypatch.setenv("CEPSTRO_THREADS", cores)
+    seen: list[slice] = []
+    by_rows(seen.append, count, rows)
+    seen.sort(key=lambda band: band.start)
+    lengths = [band.stop - band.start for band in seen]
+    assert [i for band in seen for i in range(band.start, band.stop)] == list(range(count))
+    assert max(lengths) <= rows
+    assert max(lengths) - min(lengths) <= 1
+    assert len(seen) == 1 or len(seen) % 2 == 0 or len(seen) == count
+
+
+@pytest.mark.parametrize("cores", ["1", "2"])
+def test_error_in_a_band_is_raised_and_no_other_band_begun(cores, monkeypatch):
+    monkeypatch.setenv("CEPSTRO_THREADS", cores)
+    begun: list[int] = []
+
+    def work(band):
+        begun.append(band.start)
+        raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        by_rows(work, 1000, 1)
+    assert len(begun) <= int(cores)
 
 
 def test_good_sizes_have_small_factors_and_waste_little():

@@ -13,6 +13,7 @@ Linear interpolation with step h errs by up to ``h**2 / 8`` times the curvature,
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ Radial = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 Transfer = Callable[[NDArray[np.floating], NDArray[np.floating]], NDArray[np.inexact]]
 
 _TABLE_STEPS = 1240  # entries a cycle/px and px of diameter: error of linear interpolation < 1e-7
+_REACH = 0.5**0.5  # cycles/px: the corner of the plane
 _BAND = 1 << 16  # frequencies worked on at a time: stays in cache
 
 
@@ -47,11 +49,8 @@ def radial_otf(radial: Radial, extent: float, shape: tuple[int, int]) -> NDArray
     if steps * 4 > out.size:  # a small plane: the function itself is cheaper than its table
         out[:half] = radial(np.sqrt(fy2[:, None] + fx2))
     else:
-        reach = float(np.sqrt(fy2[-1] + fx2[-1]))
-        line = radial(np.linspace(0, reach, steps + 1))
-        table = line.astype(np.float32)
-        slope = np.append(np.diff(line), 0).astype(np.float32)
-        density = steps / reach
+        table, slope = _table(radial, steps)
+        density = steps / _REACH
 
         def look_up(rows: slice) -> None:
             place = np.sqrt(fy2[rows, None] + fx2)
@@ -65,6 +64,13 @@ def radial_otf(radial: Radial, extent: float, shape: tuple[int, int]) -> NDArray
         by_bands(look_up, half, fx2.size)
     out[half:] = out[1 : (height + 1) // 2][::-1]
     return out
+
+
+@lru_cache(maxsize=4)
+def _table(radial: Radial, steps: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Values and differences of a radial profile from 0 to the corner of the plane."""
+    line = radial(np.linspace(0, _REACH, steps + 1))
+    return line.astype(np.float32), np.append(np.diff(line), 0).astype(np.float32)
 
 
 def transfer_otf(
