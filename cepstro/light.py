@@ -21,6 +21,7 @@ from cepstro.fft import by_rows
 from cepstro.icc import ToneCurve
 
 Light = Literal["srgb", "linear"] | ToneCurve
+Curve = Callable[[NDArray[np.floating]], NDArray[np.floating]]
 
 # Luminance of linear sRGB primaries, IEC 61966-2-1 (the second row of its matrix to XYZ).
 LUMINANCE = (0.2126, 0.7152, 0.0722)
@@ -110,7 +111,7 @@ def to_linear(
     less : float
         Taken away from the light.
     """
-    decode, less = _decoder(light), np.float32(less)
+    decode, less = _curves(light)[0], np.float32(less)
     if image.dtype.kind in "bu" and image.dtype.itemsize <= 2:
         table = _table(light, 1 if image.dtype == bool else int(np.iinfo(image.dtype).max)) - less
         # With these indices NumPy takes half the time.
@@ -133,7 +134,7 @@ def from_linear(
 
     `plus` is added to the light before.
     """
-    encode, plus = _encoder(light), np.float32(plus)
+    encode, plus = _curves(light)[1], np.float32(plus)
     dtype = np.dtype(dtype)
     if dtype.kind == "f":
         return _by_chunks(lambda part: encode(_float(part + plus, 1.0)), linear, dtype)
@@ -203,7 +204,7 @@ def _steps(light: Light) -> NDArray[np.int32] | None:
     A third of the time of raising to a power, and the same codes. None for curves that pass more
     than one code between two such floats.
     """
-    encode = _encoder(light)
+    _, encode = _curves(light)
 
     def quantised(bits: NDArray[np.int32]) -> NDArray[np.int64]:
         values = np.clip(encode(bits.view(np.float32)), 0, 1)
@@ -229,7 +230,7 @@ def _steps(light: Light) -> NDArray[np.int32] | None:
 @lru_cache(maxsize=8)
 def _table(light: Light, top: int) -> NDArray[np.float32]:
     """Light of the codes 0 to `top`."""
-    table = _decoder(light)(np.linspace(0, 1, top + 1)).astype(np.float32)
+    table = _curves(light)[0](np.linspace(0, 1, top + 1)).astype(np.float32)
     table.flags.writeable = False
     return table
 
@@ -242,23 +243,14 @@ def _float(part: NDArray[Any], scale: float) -> NDArray[np.floating]:
     return part if scale == 1 else part * np.float32(scale)
 
 
-def _decoder(light: Light) -> Callable[[NDArray[np.floating]], NDArray[np.floating]]:
+def _curves(light: Light) -> tuple[Curve, Curve]:
+    """How values become light, and how light becomes values."""
     if light == "srgb":
-        return srgb_to_linear
+        return srgb_to_linear, linear_to_srgb
     if light == "linear":
-        return lambda values: values
+        return np.asarray, np.asarray
     if isinstance(light, ToneCurve):
-        return light.decode
-    raise ValueError(f'light must be "srgb", "linear" or a ToneCurve, got {light!r}')
-
-
-def _encoder(light: Light) -> Callable[[NDArray[np.floating]], NDArray[np.floating]]:
-    if light == "srgb":
-        return linear_to_srgb
-    if light == "linear":
-        return lambda values: values
-    if isinstance(light, ToneCurve):
-        return light.encode
+        return light.decode, light.encode
     raise ValueError(f'light must be "srgb", "linear" or a ToneCurve, got {light!r}')
 
 

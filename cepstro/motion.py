@@ -228,13 +228,10 @@ def _strips(
     along = bins.fx * cosine - bins.fy * sine
     step, columns = _columns(bins, length)
     near = np.flatnonzero(np.abs(along) < (columns - 0.5) * step)
-    u = along[near]
-    v = (bins.fx[near] * sine + bins.fy[near] * cosine) * np.where(u < 0, -1, 1)
+    v = bins.fx[near] * sine + bins.fy[near] * cosine
     inside = np.abs(v) < across
-    near, u, v = near[inside], np.abs(u[inside]), v[inside]
-    row = ((v + across) * (strips / (2 * across))).astype(np.intp)
-    column = np.minimum(np.rint(u / step).astype(np.intp), columns - 1)
-    cell = np.minimum(row, strips - 1) * columns + column
+    near, v = near[inside], v[inside]
+    cell, u = _cells(along[near], v, across, strips, step, columns)
     size = strips * columns
     count = np.bincount(cell, minlength=size).reshape(strips, columns).astype(np.float64)
 
@@ -261,12 +258,8 @@ def _ripples(
     which = np.flatnonzero(inside)
     turn, one = np.divmod(which, len(bins.fx))
     along, across = along.ravel()[which], across.ravel()[which]
-    across = np.where(along < 0, -across, across)
-    along = np.abs(along)
-    row = ((across + _NEAR_ACROSS) * (_NEAR_STRIPS / (2 * _NEAR_ACROSS))).astype(np.intp)
-    row = np.minimum(row, _NEAR_STRIPS - 1)
-    column = np.minimum(np.rint(along / step).astype(np.intp), columns - 1)
-    cell = (turn * _NEAR_STRIPS + row) * columns + column
+    cell, along = _cells(along, across, _NEAR_ACROSS, _NEAR_STRIPS, step, columns)
+    cell += turn * (_NEAR_STRIPS * columns)
     shape = (len(turned), _NEAR_STRIPS, columns)
     size = shape[0] * shape[1] * shape[2]
     count = np.bincount(cell, minlength=size).reshape(shape).astype(np.float64)
@@ -292,6 +285,25 @@ def _ripples(
     left = both.sum(axis=1)
     strength = left[:, 0, 1] / np.sqrt(np.maximum(left[:, 0, 0] * left[:, 1, 1], 1e-12))
     return np.where(np.count_nonzero(show, axis=1) < _FEWEST, 0.0, strength)
+
+
+def _cells(
+    along: NDArray[np.float64],
+    across: NDArray[np.float64],
+    widest: float,
+    strips: int,
+    step: float,
+    columns: int,
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Cell of each bin, strip by strip, and its frequency along the motion, 0 or more.
+
+    Opposite bins are one, so that the strips reach from -`widest` to `widest` across the motion.
+    """
+    across = np.where(along < 0, -across, across)
+    along = np.abs(along)
+    row = ((across + widest) * (strips / (2 * widest))).astype(np.intp)
+    column = np.minimum(np.rint(along / step).astype(np.intp), columns - 1)
+    return np.minimum(row, strips - 1) * columns + column, along
 
 
 def _columns(bins: _Bins, length: float) -> tuple[float, int]:

@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 
     from cepstro import PSF, Analysis
 
+_LABEL: dict[str, Any] = {  # white on black: readable on any cepstrum
+    "ha": "center",
+    "va": "top",
+    "fontsize": SMALL,
+    "color": "#ffffff",
+    "fontweight": "bold",
+    "bbox": {"facecolor": "#000000", "alpha": 0.65, "edgecolor": "none", "pad": 2},
+}
 _THUMBNAIL = 700  # px of the longer side of pictures in figures
 _FAR = 100  # px; how far the cepstrum is drawn when nothing was found
 _LIKELY = 0.05  # candidates with less chance than this are not marked
@@ -108,12 +116,7 @@ def _draw_ring(axes: Axes, diameter: float, theme: Theme) -> None:
         0,
         0.08 * diameter,
         f"2 D = {size:.1f} px",
-        ha="center",
-        va="top",
-        fontsize=SMALL,
-        color="#ffffff",
-        fontweight="bold",
-        bbox={"facecolor": "#000000", "alpha": 0.65, "edgecolor": "none", "pad": 2},
+        **_LABEL,
     )
 
 
@@ -129,12 +132,7 @@ def _draw_spots(axes: Axes, psf: PSF | None, theme: Theme) -> None:
         (x, y),
         xytext=(0, -16),
         textcoords="offset points",
-        ha="center",
-        va="top",
-        fontsize=SMALL,
-        color="#ffffff",
-        fontweight="bold",
-        bbox={"facecolor": "#000000", "alpha": 0.65, "edgecolor": "none", "pad": 2},
+        **_LABEL,
     )
 
 
