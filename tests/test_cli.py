@@ -559,3 +559,21 @@ def test_wrong_usage_of_like(blurry, sharp, tmp_path, wrong):
     done = run("blur", *words, sharp, tmp_path / "out.png")
     assert done.exit_code == 2, done.output
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_batch_says_once_which_photo_failed_and_why(tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "text.jpg").write_text("not a photo")
+    Image.new("L", (100, 90), 90).save(photos / "flat.png")
+    done = run("batch", "analyze", photos, "--out", tmp_path / "out", "--jobs", "1")
+    assert done.exit_code == 1
+    told = sorted(done.stderr.splitlines())
+    assert told[0].startswith(f"cepstro: {photos / 'flat.png'}: the picture is flat")
+    assert told[1].startswith(f"cepstro: {photos / 'text.jpg'} cannot be read")
+
+
+def test_send_without_a_scheduler_is_wrong_usage(tmp_path):
+    done = run("batch", "analyze", tmp_path, "--out", tmp_path / "out", "--send")
+    assert done.exit_code == 2 and "--send goes with --scheduler" in done.stderr
+    assert not (tmp_path / "out").exists()

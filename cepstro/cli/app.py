@@ -8,6 +8,7 @@ from cepstro.cli.batch import app as batch
 from cepstro.cli.guard import Guarded, need_command
 from cepstro.cli.making import blur, deblur
 from cepstro.cli.measuring import analyze, cepstrum, kernel
+from cepstro.cli.options import grouped
 
 app = typer.Typer(
     name="cepstro",
@@ -17,7 +18,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (analyze, deblur, blur, kernel, cepstrum):
-    app.command()(command)
+    app.command()(grouped(command))
 app.add_typer(batch, name="batch")
 
 

@@ -1,9 +1,6 @@
 """``cepstro batch``: the same work on many photos, with a table of results."""
 
-import functools
-import inspect
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -91,21 +88,6 @@ class Run:
     max_pixels: opt.MaxPixels = None
 
 
-def command(work: Callable[..., None]) -> Callable[..., None]:
-    """Make a command of a function whose first argument is a Run; its options come last."""
-    own = list(inspect.signature(work).parameters.values())[1:]
-    shared = list(inspect.signature(Run).parameters.values())
-
-    @functools.wraps(work)
-    def run(**given: Any) -> None:
-        work(Run(**{option.name: given.pop(option.name) for option in shared}), **given)
-
-    options: Any = run  # Typer reads both
-    options.__signature__ = inspect.Signature([*own, *shared])
-    options.__annotations__ = {option.name: option.annotation for option in [*own, *shared]}
-    return app.command()(run)
-
-
 @app.callback(invoke_without_command=True)
 def batch(context: typer.Context) -> None:
     """Analyse, deblur or blur many photos.
@@ -123,12 +105,7 @@ def batch(context: typer.Context) -> None:
     need_command(context)
 
 
-@command
-def analyze(
-    run: Run,
-    photos: Photos,
-    out: Out,
-) -> None:
+def analyze(photos: Photos, out: Out, *, run: Run) -> None:
     """Measure the blur of many photos.
 
     \b
@@ -136,28 +113,20 @@ def analyze(
       cepstro batch analyze holiday/ more/*.jpg --out results
       cepstro batch analyze holiday/ --out results --shard 3/8
     """
-    _start(
-        "analyze",
-        photos,
-        out,
-        run,
-    )
+    _start("analyze", photos, out, run)
 
 
-@command
 def deblur(
-    run: Run,
     photos: Photos,
     out: Out,
-    amount: opt.Amount = None,
-    kind: opt.Type = opt.BlurType.defocus,
-    rotation: opt.Rotation = None,
-    psf: opt.PsfSpec = None,
+    *,
+    which: opt.Blur,
     nsr: opt.Nsr = None,
     snr: opt.Snr = None,
     method: opt.MethodOption = None,
     name: Name = "{stem}{ending}",
     quality: opt.Quality = None,
+    run: Run,
 ) -> None:
     """Undo the blur of many photos. Without -a and --psf each is measured first.
 
@@ -173,7 +142,7 @@ def deblur(
         photos,
         out,
         run,
-        psf=psf_given(amount, kind, rotation, psf),
+        psf=psf_given(which),
         nsr=nsr_given(nsr, snr),
         method=method.value if method else None,
         name=name,
@@ -181,22 +150,15 @@ def deblur(
     )
 
 
-@command
 def blur(
-    run: Run,
     photos: Photos,
     out: Out,
-    amount: opt.Amount = None,
-    kind: opt.Type = opt.BlurType.defocus,
-    rotation: opt.Rotation = None,
-    psf: opt.PsfSpec = None,
-    like: opt.Like = None,
-    scale: opt.Scale = None,
-    grain: opt.Grain = True,
-    jpeg: opt.Jpeg = False,
-    seed: opt.Seed = 0,
+    *,
+    which: opt.Blur,
+    whose: opt.Imitation,
     name: Name = "{stem}{ending}",
     quality: opt.Quality = None,
+    run: Run,
 ) -> None:
     """Lay the same blur on many pictures.
 
@@ -205,22 +167,26 @@ def blur(
       cepstro batch blur -a 12.5 holiday/ --out soft
       cepstro batch blur --like blurry.jpg holiday/ --out soft
     """
-    given = psf_given(amount, kind, rotation, psf)
-    opt.check_like(like, given, scale, grain, jpeg, seed)
+    given = psf_given(which)
+    whose.check(given)
     _start(
         "blur",
         photos,
         out,
         run,
         psf=given,
-        like=like,
-        scale=scale or 1.0,
-        grain=grain,
-        jpeg=jpeg,
-        seed=seed,
+        like=whose.like,
+        scale=whose.scale or 1.0,
+        grain=whose.grain,
+        jpeg=whose.jpeg,
+        seed=whose.seed,
         name=name,
         quality=quality,
     )
+
+
+for one in (analyze, deblur, blur):
+    app.command()(opt.grouped(one))
 
 
 def _start(task: Any, photos: list[Path], out: Path, run: Run, **settings: Any) -> None:

@@ -18,20 +18,19 @@ def nsr_given(nsr: float | None, snr: float | None) -> float | None:
     return 1 / snr if snr is not None else nsr
 
 
-def psf_given(
-    amount: float | None, kind: opt.BlurType, rotation: float | None, spec: str | None
-) -> Any:
+def psf_given(blur: opt.Blur) -> Any:
     """Make the PSF that -a, -t, -r or --psf name; None when none of them was given."""
     from cepstro.psf import Disk, Motion
 
-    motion = kind is opt.BlurType.motion
-    if spec is not None:
+    amount, rotation = blur.amount, blur.rotation
+    motion = blur.kind is opt.BlurType.motion
+    if blur.psf is not None:
         if amount is not None or motion or rotation is not None:
             raise typer.BadParameter("--psf says it all: leave out -a, -t and -r")
         from cepstro.psf import parse_psf
 
         try:
-            return parse_psf(spec)
+            return parse_psf(blur.psf)
         except ValueError as error:
             raise typer.BadParameter(f"--psf: {error}") from None
     if rotation is not None and not motion:

@@ -14,10 +14,8 @@ from cepstro.errors import NoDefocusError
 def deblur(
     image: opt.Image,
     out: opt.Out,
-    amount: opt.Amount = None,
-    kind: opt.Type = opt.BlurType.defocus,
-    rotation: opt.Rotation = None,
-    psf: opt.PsfSpec = None,
+    *,
+    which: opt.Blur,
     nsr: opt.Nsr = None,
     snr: opt.Snr = None,
     method: opt.MethodOption = None,
@@ -53,7 +51,7 @@ def deblur(
     from cepstro.cli import files
     from cepstro.figures import words
 
-    given = psf_given(amount, kind, rotation, psf)
+    given = psf_given(which)
     constant = nsr_given(nsr, snr)
     in_blocks = huge.is_huge(image, max_pixels, out)
     if in_blocks:
@@ -99,15 +97,9 @@ def deblur(
 def blur(
     image: opt.Image,
     out: opt.Out,
-    amount: opt.Amount = None,
-    kind: opt.Type = opt.BlurType.defocus,
-    rotation: opt.Rotation = None,
-    psf: opt.PsfSpec = None,
-    like: opt.Like = None,
-    scale: opt.Scale = None,
-    grain: opt.Grain = True,
-    jpeg: opt.Jpeg = False,
-    seed: opt.Seed = 0,
+    *,
+    which: opt.Blur,
+    whose: opt.Imitation,
     quality: opt.Quality = None,
     overwrite: opt.Overwrite = False,
     page: opt.Page = 0,
@@ -126,17 +118,17 @@ def blur(
     from cepstro import write
     from cepstro.cli import files
 
-    given = psf_given(amount, kind, rotation, psf)
-    opt.check_like(like, given, scale, grain, jpeg, seed)
+    given = psf_given(which)
+    whose.check(given)
     if given is not None and huge.is_huge(image, max_pixels, out):
         huge.takes_no(page=page, quality=quality, overwrite=overwrite)
         huge.work(image, out, given, deblur=False)
         return
-    inputs = (image,) if like is None else (image, like)
+    inputs = (image,) if whose.like is None else (image, whose.like)
     files.check_outputs(photo=out, inputs=inputs, overwrite=overwrite)
     photo = read(image, page, max_pixels)
     with bar("blurring") as progress:
-        if like is None:
+        if whose.like is None:
             from cepstro import blur as lay
 
             check_fits(given, photo)
@@ -145,12 +137,12 @@ def blur(
             from cepstro import match
 
             soft = match(
-                read(like, 0, max_pixels),
+                read(whose.like, 0, max_pixels),
                 photo,
-                grain=grain,
-                jpeg=jpeg,
-                scale=scale or 1.0,
-                seed=seed,
+                grain=whose.grain,
+                jpeg=whose.jpeg,
+                scale=whose.scale or 1.0,
+                seed=whose.seed,
                 progress=progress,
             )
     write(out, soft, quality=quality, overwrite=overwrite)

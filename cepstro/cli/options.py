@@ -4,11 +4,14 @@ Numbers may be written in any usual form (``5e-4`` is ``0.0005``); NaN, infinite
 values are wrong usage, said in one line.
 """
 
+import functools
+import inspect
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, is_dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -232,13 +235,56 @@ Jpeg = Annotated[
 Seed = Annotated[int, typer.Option("--seed", min=0, help="With --like: of the grain.")]
 
 
-def check_like(
-    like: Path | None, psf: object, scale: float | None, grain: bool, jpeg: bool, seed: int
-) -> None:
-    """Refuse a blur that is said twice or not at all, and what goes only with --like."""
-    if like is not None and psf is not None:
-        raise typer.BadParameter("--like measures the blur: leave out -a and --psf")
-    if like is None and psf is None:
-        raise typer.BadParameter("say which blur: -a DIAMETER, --psf SPEC or --like BLURRED")
-    if like is None and (scale is not None or jpeg or seed or not grain):
-        raise typer.BadParameter("--scale, --no-grain, --jpeg and --seed go with --like")
+@dataclass(frozen=True)
+class Blur:
+    """The options that say which blur."""
+
+    amount: Amount = None
+    kind: Type = BlurType.defocus
+    rotation: Rotation = None
+    psf: PsfSpec = None
+
+
+@dataclass(frozen=True)
+class Imitation:
+    """The options that say whose blur, and what else of that photo."""
+
+    like: Like = None
+    scale: Scale = None
+    grain: Grain = True
+    jpeg: Jpeg = False
+    seed: Seed = 0
+
+    def check(self, psf: object) -> None:
+        """Refuse a blur that is said twice or not at all, and what goes only with --like."""
+        if self.like is not None and psf is not None:
+            raise typer.BadParameter("--like measures the blur: leave out -a and --psf")
+        if self.like is None and psf is None:
+            raise typer.BadParameter("say which blur: -a DIAMETER, --psf SPEC or --like BLURRED")
+        if self.like is None and self != Imitation():
+            raise typer.BadParameter("--scale, --no-grain, --jpeg and --seed go with --like")
+
+
+def grouped(work: Callable[..., None]) -> Callable[..., None]:
+    """Make a command of a function that takes groups of options, which are dataclasses as above."""
+    options: list[inspect.Parameter] = []
+    groups: dict[str, tuple[Any, list[str]]] = {}
+    for one in inspect.signature(work).parameters.values():
+        if isinstance(one.annotation, type) and is_dataclass(one.annotation):
+            within = inspect.signature(one.annotation).parameters
+            groups[one.name] = one.annotation, list(within)
+            options += within.values()
+        else:
+            options.append(one)
+
+    @functools.wraps(work)
+    def command(**given: Any) -> None:
+        for name, (group, within) in groups.items():
+            given[name] = group(**{option: given.pop(option) for option in within})
+        work(**given)
+
+    made: Any = command  # Typer reads both
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    made.__signature__ = inspect.Signature([one.replace(kind=keyword) for one in options])
+    made.__annotations__ = {one.name: one.annotation for one in options}
+    return command
