@@ -184,18 +184,31 @@ def rfft2(
 
 
 def irfft2(
-    spectrum: NDArray[np.complexfloating], shape: tuple[int, int], *, overwrite: bool = False
+    spectrum: NDArray[np.complexfloating],
+    shape: tuple[int, int],
+    *,
+    overwrite: bool = False,
+    out: NDArray[np.floating] | None = None,
 ) -> NDArray[np.floating]:
     """Inverse of `rfft2` for planes of `shape`; complex64 gives float32.
 
-    With `overwrite`, `spectrum` may be destroyed to save memory.
+    With `overwrite`, `spectrum` may be destroyed to save memory; `out` takes the plane.
     """
-    if spectrum.shape[-2:] == (shape[0], shape[1] // 2 + 1):
-        return irfft(unroll(spectrum, overwrite=overwrite), shape[1])
-    import scipy.fft
+    if spectrum.shape[-2:] != (shape[0], shape[1] // 2 + 1):
+        import scipy.fft
 
-    plane: NDArray[np.floating] = scipy.fft.irfft2(spectrum, s=shape, workers=threads())
-    return plane
+        plane: NDArray[np.floating] = scipy.fft.irfft2(spectrum, s=shape, workers=threads())
+        return plane
+    half = unroll(spectrum, overwrite=overwrite)
+    if out is None:
+        return irfft(half, shape[1])
+
+    def work(rows: slice) -> None:
+        with one_thread():
+            out[rows] = irfft(half[rows], shape[1])
+
+    by_rows(work, shape[0], max(1, _BAND // shape[1]))
+    return out
 
 
 def unroll(

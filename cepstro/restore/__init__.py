@@ -130,8 +130,8 @@ def _check_numbers(nsr: object, noise: float | None, diameter_error: float) -> N
             raise TypeError(f'nsr must be a number or "auto", got {nsr!r}')
         if not 0 <= nsr < np.inf:
             raise ValueError(f"nsr must be >= 0 and finite, got {nsr}")
-    if noise is not None and not 0 <= noise < np.inf:
-        raise ValueError(f"noise must be >= 0 and finite, got {noise}")
+    if noise is not None and not 0 <= noise <= 1:
+        raise ValueError(f"noise must be 0 to 1, 1 being white, got {noise}")
     if not 0 <= diameter_error < np.inf:
         raise ValueError(f"diameter_error must be >= 0 px and finite, got {diameter_error}")
 

@@ -21,20 +21,20 @@ def gradients(x: Plane) -> tuple[Plane, Plane]:
     return down, right
 
 
-def divergence(down: Plane, right: Plane) -> Plane:
-    """Adjoint of `gradients`."""
-    out = np.empty_like(down)
+def divergence(down: Plane, right: Plane, *, out: Plane | None = None) -> Plane:
+    """Adjoint of `gradients`; `out` takes it."""
+    made = np.empty_like(down) if out is None else out
 
     def work(rows: slice) -> None:
-        part, across = out[rows], right[rows]
+        part, across = made[rows], right[rows]
         np.add(down[rows], across, out=part)
         part[:, :-1] -= across[:, 1:]
         part[:, -1] -= across[:, 0]
         part[:-1] -= down[rows.start + 1 : rows.stop]
         part[-1] -= down[rows.stop % len(down)]
 
-    by_rows(work, len(out), _ROWS)
-    return out
+    by_rows(work, len(made), _ROWS)
+    return made
 
 
 def shrink(

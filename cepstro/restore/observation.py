@@ -73,8 +73,8 @@ class Observation:
     def refresh(self, estimate: Spectrum) -> None:
         """Renew the frame from the spectrum of an estimate, which is destroyed."""
         multiply(estimate, self.otf)
-        blurred = irfft2(estimate, self.shape, overwrite=True)
-        inside = self.picture(blurred)
+        irfft2(estimate, self.shape, overwrite=True, out=self.frame)
+        inside = self.picture(self.frame)
         if self.dual is None:
             self.dual = np.zeros_like(self.plane)
         dual = self.dual
@@ -94,7 +94,6 @@ class Observation:
             shown -= 2 * apart
 
         by_rows(work, len(dual), _ROWS)
-        self.frame = np.asarray(blurred, np.float32)
 
     def reblurred(self) -> Plane:
         """Blur the Wiener estimate again: the photo with little of its noise."""

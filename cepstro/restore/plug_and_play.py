@@ -53,7 +53,7 @@ def restore(
     conjugate = np.conj(seen.otf)
     data = rfft2(seen.frame)
     multiply(data, conjugate)
-    x = start
+    x, estimate = start.copy(), np.empty_like(data)
     ceiling = _ceiling(seen, start, mean)
 
     def inverse(sigma_k: float) -> tuple[Plane | np.float32, Plane]:
@@ -85,22 +85,22 @@ def restore(
     for k, sigma_k in enumerate(sigmas):
         v = clean(k, sigma_k, *step)
         step = inverse(sigma_k)
-        estimate = rfft2(v)
+        estimate = rfft2(v, out=estimate)
         del v
         multiply(estimate, np.broadcast_to(step[0], estimate.shape), plus=data)
         multiply(estimate, step[1])
         renew = k + 1 < steps and k >= 1
-        x = irfft2(estimate, shape, overwrite=not renew)
+        irfft2(estimate, shape, overwrite=not renew, out=x)
         if renew:
             seen.refresh(estimate)
-            data = rfft2(seen.frame)
+            data = rfft2(seen.frame, out=data)
             multiply(data, conjugate)
         tell((k + 1) / (steps + 1))
     x += clean(steps, sigma, *step)
     x *= np.float32((1 - _START) / 2)
     x += np.float32(_START) * start
     tell(1.0)
-    return np.asarray(x, np.float32)
+    return x
 
 
 def _ceiling(seen: Observation, start: Plane, mean: float) -> Plane | None:

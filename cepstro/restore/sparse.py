@@ -55,10 +55,10 @@ def restore(
     fx = np.fft.rfftfreq(shape[1]).astype(np.float32)
     laplacian = 4 * (np.sin(np.pi * fy) ** 2 + np.sin(np.pi * fx) ** 2)
     data = rfft2(seen.frame)
-    x = irfft2(data * seen.filter, shape, overwrite=True)
+    x = np.asarray(irfft2(data * seen.filter, shape, overwrite=True), np.float32)
     gradient = scale.gradient
     if gradient == 0:
-        return np.asarray(x, np.float32)
+        return x
     sigma = seen.prior.level()
     limit = np.float32(gradient / _STIFFNESS)
     penalty = np.float32(scale.weight * sigma**2 * _STIFFNESS / gradient**2)
@@ -68,18 +68,19 @@ def restore(
     back = penalty * seen.doubt / divisor
     seen_part = conjugate * data
     left, held = gradients(x), (np.zeros_like(x), np.zeros_like(x))
+    estimate, apart = np.empty_like(data), np.empty_like(x)
     for k in range(steps):
         shrink(x, left, held, limit)
-        estimate = rfft2(divergence(*left))
+        estimate = rfft2(divergence(*left, out=apart), out=estimate)
         multiply(estimate, back, plus=seen_part)
         renew = k % 2 == 1 and k + 1 < steps
-        x = irfft2(estimate, shape, overwrite=not renew)
+        irfft2(estimate, shape, overwrite=not renew, out=x)
         if renew:
             seen.refresh(estimate)
-            seen_part = rfft2(seen.frame)
+            seen_part = rfft2(seen.frame, out=seen_part)
             multiply(seen_part, conjugate)
         tell((k + 1) / steps)
-    return np.asarray(x, np.float32)
+    return x
 
 
 def first_steps(prior: Prior) -> int:

@@ -29,7 +29,7 @@ def at(nsr: NSR, power: Plane, shape: tuple[int, int]) -> np.float32 | Plane:
     """NSR at the frequencies of a frame, where |H|^2 is `power`."""
     if isinstance(nsr, Prior):
         return nsr.nsr(power, shape)
-    return np.float32(max(nsr, 1e-12))
+    return np.float32(min(max(nsr, 1e-12), 1e12))
 
 
 def inverse(
