@@ -128,7 +128,9 @@ def analyze(
     pixels, light = unpack(image, light)
     pixels, _ = split_alpha(pixels)
     if region is not None:
-        pixels = _cut(pixels, region)
+        check_region(region, pixels.shape)
+        x, y, width, height = region
+        pixels = pixels[y : y + height, x : x + width]
     _check(pixels)
     view = view_of(pixels, light)
     first = look = _look_at(view)
@@ -180,16 +182,23 @@ def _check(pixels: NDArray[Any]) -> None:
     check_finite(pixels)
 
 
-def _cut(pixels: NDArray[Any], region: tuple[int, int, int, int]) -> NDArray[Any]:
+def check_region(region: tuple[int, int, int, int], shape: tuple[int, ...]) -> None:
+    """Raise unless a region is four whole numbers that lie inside a picture of a shape.
+
+    Raises
+    ------
+    TypeError, ValueError
+        With what is wrong.
+    """
+    if len(region) != 4 or not all(isinstance(number, int | np.integer) for number in region):
+        raise TypeError(f"region must be four whole numbers x, y, width, height, got {region!r}")
     x, y, width, height = region
     if x < 0 or y < 0 or width < 1 or height < 1:
         raise ValueError(f"region must be x, y >= 0 and width, height > 0, got {region}")
-    if x + width > pixels.shape[1] or y + height > pixels.shape[0]:
+    if x + width > shape[1] or y + height > shape[0]:
         raise ValueError(
-            f"region {region} reaches outside the picture of "
-            f"{pixels.shape[1]} x {pixels.shape[0]} px"
+            f"region {region} reaches outside the picture of {shape[1]} x {shape[0]} px"
         )
-    return pixels[y : y + height, x : x + width]
 
 
 def _look_at(view: View, *, smallest: float = 0.0, near: float | None = None) -> Look:

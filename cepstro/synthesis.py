@@ -203,7 +203,8 @@ def match(
         For wrong arguments.
     """
     report = progress or (lambda _: None)
-    _check_match(scale, jpeg, blurred.jpeg_tables if isinstance(blurred, Photo) else None)
+    tables = blurred.jpeg_tables if isinstance(blurred, Photo) else None
+    _check_match(scale, jpeg, seed, tables)
     model = likeness(blurred, light=light, progress=lambda part: report(0.5 * part))
     twin: Photo | NDArray[Any] = imitate(
         model,
@@ -268,7 +269,7 @@ def imitate(
     progress: Progress = None,
 ) -> Any:
     """Lay a measured likeness on a picture; parameters and errors as for `match`."""
-    _check_match(scale, jpeg, model.tables)
+    _check_match(scale, jpeg, seed, model.tables)
     report = progress or (lambda _: None)
     pixels, light = unpack(clean, light)
     check_finite(pixels)
@@ -283,11 +284,13 @@ def imitate(
     return repack(clean, pixels)
 
 
-def _check_match(scale: float, jpeg: bool, tables: object) -> None:
+def _check_match(scale: float, jpeg: bool, seed: int, tables: object) -> None:
     if not 0.01 <= scale <= 100:
         raise ValueError(f"scale must be 0.01 to 100, got {scale}")
     if jpeg and not tables:
-        raise ValueError("jpeg=True needs a blurred photo read from a JPEG file")
+        raise ValueError("JPEG compression is copied only from a photo read from a JPEG file")
+    if seed < 0:
+        raise ValueError(f"seed must be >= 0, got {seed}")
 
 
 def _floats(pixels: NDArray[Any]) -> NDArray[Any]:

@@ -362,6 +362,9 @@ def test_nan_outside_the_region_does_not_matter():
 
 
 def test_wrong_arguments_are_named():
+    for region in ((1, 2, 3), (0.0, 0.0, 64.0, 64.0), "abcd"):
+        with pytest.raises(TypeError, match="region must be four whole numbers"):
+            cepstro.analyze(GOOD, region=region)
     with pytest.raises(ValueError, match=r"channels must be .*'red'"):
         cepstro.analyze(GOOD, channels="red")
     with pytest.raises(ValueError, match=r"light must be .*'gamma'"):

@@ -238,6 +238,7 @@ def test_planes_without_a_kernel_between_them_are_refused():
         (np.eye(90), np.full((90, 90), np.nan), {}, UnsuitableImageError, "not finite"),
         (np.eye(90), np.eye(90), {"method": "fft"}, ValueError, "method must be"),
         (np.eye(90), np.eye(90), {"size": 10}, ValueError, "size must be an odd number"),
+        (np.eye(90), np.eye(90), {"size": 9.0}, TypeError, "size must be a whole number"),
         (np.eye(90), np.eye(90), {"channels": "red"}, ValueError, "channels must be"),
     ],
 )

@@ -25,6 +25,7 @@ from cepstro.psf import (
     psf_from_dict,
     psf_to_dict,
     read_psf,
+    scaled,
 )
 
 MICROSCOPE = BornWolf(na=1.0, wavelength=0.55, defocus=2.0, pixel=0.1, index=1.33)
@@ -380,12 +381,16 @@ def test_every_psf_is_a_psf_and_frozen(psf):
         (lambda: BornWolf(na=0.5, wavelength=1, defocus=-1, pixel=1), "defocus must be >= 0"),
         (lambda: BornWolf(na=0.5, wavelength=1, defocus=1e6, pixel=1), "use Disk"),
         (lambda: BornWolf(na=0.5, wavelength=1, defocus=1, pixel=1e-6), "unit of pixel"),
+        (lambda: BornWolf(na=1e-300, wavelength=1, defocus=1, pixel=1e-300), "unit of pixel"),
+        (lambda: BornWolf(na=1e200, wavelength=1, defocus=1, pixel=1, index=1e300), "use Disk"),
         (lambda: Kernel(np.ones((4, 5))), "odd sides"),
         (lambda: Kernel(np.ones(5)), "odd sides"),
         (lambda: Kernel(np.zeros((3, 3))), "sum > 0"),
         (lambda: Kernel(np.full((3, 3), np.nan)), "finite"),
         (lambda: Kernel(np.ones((1, 5001))), "at most 4097"),
         (lambda: Disk(3).otf((0, 4)), "shape must be"),
+        (lambda: scaled(Disk(3), 0), "factor must be"),
+        (lambda: scaled(Kernel(np.ones((99, 99))), 100), "larger than 4097 px"),
     ],
 )
 def test_wrong_values_are_refused_in_a_sentence(make, message):
@@ -399,6 +404,8 @@ def test_wrong_types_are_refused(value):
         Disk(value)
     with pytest.raises(TypeError, match="kernel must be"):
         Kernel([["a", "b", "c"]])
+    with pytest.raises(TypeError, match="kernel must be"):
+        Kernel(np.full((3, 3), 1 + 1j))
 
 
 # --- text and JSON --------------------------------------------------------------------------------

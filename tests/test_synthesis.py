@@ -216,6 +216,8 @@ def test_match_refuses_a_photo_without_blur(photos):
         match(*photos, scale=0)
     with pytest.raises(ValueError, match="JPEG"):
         match(*photos, jpeg=True)
+    with pytest.raises(ValueError, match="seed must be >= 0, got -1"):
+        match(*photos, seed=-1)
 
 
 def test_match_passes_through_the_jpeg_of_the_blurred_photo(photos):

@@ -67,12 +67,11 @@ def measure(photo: Any, *, region: tuple[int, int, int, int] | None, **keywords:
     from cepstro import analyze as work
 
     if region is not None:
-        x, y, width, height = region
-        rows, columns = photo.shape[:2]
-        if x + width > columns or y + height > rows:
-            raise typer.BadParameter(
-                f"--region must lie inside the photo of {columns} x {rows} px, got "
-                f"{x},{y},{width},{height}"
-            )
+        from cepstro.analysis import check_region
+
+        try:
+            check_region(region, photo.shape)
+        except ValueError as error:
+            raise typer.BadParameter(f"--region: {error}") from None
     with bar("analysing") as progress:
         return work(photo, region=region, progress=progress, **keywords)

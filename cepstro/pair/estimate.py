@@ -150,7 +150,9 @@ def estimate_kernel(
         raise ValueError(f'method must be "wiener" or "lsqr", got {method!r}')
     if channels not in ("luminance", "each"):
         raise ValueError(f'channels must be "luminance" or "each", got {channels!r}')
-    if size is not None and (size != int(size) or size < 3 or size % 2 == 0):
+    if size is not None and not isinstance(size, int | np.integer):
+        raise TypeError(f"size must be a whole number of px, got {size!r}")
+    if size is not None and (size < 3 or size % 2 == 0):
         raise ValueError(f"size must be an odd number of at least 3 px, got {size}")
     report = progress or (lambda _: None)
     source, target = Picture(sharp, light, "sharp"), Picture(blurred, light, "blurred")

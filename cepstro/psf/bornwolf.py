@@ -66,35 +66,40 @@ class BornWolf:
             )
         if self.na >= self.index:
             raise ValueError(f"na must be below index {self.index:g}, got {self.na:g}")
-        if self.waves > MOST_WAVES:
+        if not self.waves <= MOST_WAVES:
             raise ValueError(
                 f"defocus is {self.waves:.3g} wavelengths of W20, more than {MOST_WAVES:g}: use "
                 f"Disk({self.diameter:.4g})"
             )
-        if self.diameter + self.wavelength / (self.na * self.pixel) > LARGEST:
+        if not self.diameter + self._cell <= LARGEST:
             raise ValueError(f"the blur would exceed {LARGEST:g} px; check the unit of pixel")
 
     @property
     def waves(self) -> float:
         """W20, the defocus at the pupil's rim, in wavelengths."""
-        return self.defocus * self.na**2 / (2 * self.index * self.wavelength)
+        return self.defocus * self.na / self.index * self.na / self.wavelength / 2
 
     @property
     def diameter(self) -> float:
         """Diameter of the geometric disk, px."""
-        return 2 * self.defocus * self.na / (self.index * self.pixel)
+        return 2 * self.defocus * self.na / self.index / self.pixel
+
+    @property
+    def _cell(self) -> float:
+        """Twice the shortest period that the lens passes, px."""
+        return self.wavelength / self.na / self.pixel
 
     @property
     def halfwidth(self) -> int:
         """Reach of the kernel, px."""
-        return math.ceil(self.diameter / 2 + self.wavelength / (self.na * self.pixel)) + 2
+        return math.ceil(self.diameter / 2 + self._cell) + 2
 
     def radial(self, rho: NDArray[np.floating]) -> NDArray[np.float64]:
         """Transfer function at radial frequencies `rho`, cycles/px."""
         u = 4 * math.pi * self.waves
         nodes, weights = np.polynomial.legendre.leggauss(32 + int(u / 2))
         rho = np.asarray(rho, np.float64)
-        s = rho.ravel() * self.wavelength / (self.na * self.pixel)
+        s = rho.ravel() * self._cell
         value = np.zeros(s.size)
         for start in range(0, s.size, step := max(1, (1 << 20) // nodes.size)):
             part = np.minimum(s[start : start + step, None], 2)
@@ -110,8 +115,7 @@ class BornWolf:
 
     def otf(self, shape: tuple[int, int]) -> NDArray[np.float32]:
         """Transfer function in rfft2 layout, float32 H x (W // 2 + 1)."""
-        extent = self.diameter + 2 * self.wavelength / (self.na * self.pixel)
-        return radial_otf(self.radial, extent, shape)
+        return radial_otf(self.radial, self.diameter + 2 * self._cell, shape)
 
     def kernel(self) -> NDArray[np.float64]:
         """Sample the PSF in space: odd square, centred, sum 1."""

@@ -39,6 +39,8 @@ class Kernel:
 
     def __post_init__(self) -> None:
         try:
+            if np.iscomplexobj(self.array):
+                raise TypeError
             array = np.array(self.array, np.float64)
         except (TypeError, ValueError, OverflowError):
             raise TypeError("kernel must be a 2-D array of real numbers") from None

@@ -11,12 +11,17 @@ from numpy.typing import NDArray
 from cepstro.psf.base import PSF
 from cepstro.psf.bornwolf import BornWolf
 from cepstro.psf.grids import sampled_kernel
-from cepstro.psf.measured import Kernel
+from cepstro.psf.measured import MOST_SIDE, Kernel
 from cepstro.psf.models import Disk, Gaussian, Motion, Polygon, Ring
 
 
 def scaled(psf: PSF, factor: float) -> PSF:
     """Enlarge a PSF by `factor`, as it looks in a picture of so many times the resolution.
+
+    Raises
+    ------
+    ValueError
+        For factors that are not above 0, or that make a PSF too large.
 
     Examples
     --------
@@ -36,10 +41,13 @@ def scaled(psf: PSF, factor: float) -> PSF:
         return replace(psf, length=psf.length * factor)
     if isinstance(psf, BornWolf):
         return replace(psf, pixel=psf.pixel / factor)
+    halfwidth = math.ceil(psf.halfwidth * factor) + 1
+    if 2 * halfwidth + 1 > MOST_SIDE:
+        raise ValueError(f"factor {factor:g} makes the kernel larger than {MOST_SIDE} px a side")
 
     def transfer(fy: NDArray[np.floating], fx: NDArray[np.floating]) -> NDArray[np.complex128]:
         # Beyond the band of its own pixels a kernel says nothing.
         inside = (np.abs(fy * factor) <= 0.5) & (np.abs(fx * factor) <= 0.5)
         return np.asarray(psf.transfer(fy * factor, fx * factor) * inside, np.complex128)
 
-    return Kernel(sampled_kernel(transfer, math.ceil(psf.halfwidth * factor) + 1))
+    return Kernel(sampled_kernel(transfer, halfwidth))
