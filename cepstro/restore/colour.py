@@ -37,6 +37,8 @@ from cepstro.restore.observation import observe, spread, weigh
 Tell = Callable[[float], None]
 
 # Steps of plug-and-play between the networks, shifts of its block grid in each, turns of the last.
+# 5, 4, 2 gain 0.05 dB on the quick ones for a sixth more time, 4, 2, 1 lose 0.02; without the first
+# network 0.14 dB are lost, and 1.4 on one photo (even photos, 132 cases).
 _BEST = 16, 8, 4
 _QUICK = 4, 4, 1
 _SPARSE = 40
