@@ -13,12 +13,12 @@ _DIFFERENT = 1.06  # ratio of diameters within one photo
 
 def of_defocus(psf: PSF, diameter: float) -> str:
     """Why this is defocus."""
-    kind = "disk"
+    kind, more = "disk", ""
     if isinstance(psf, Ring):
-        kind = f"ring with a hole of {100 * psf.hole:.0f} %"
+        kind, more = "ring", f" with a hole of {100 * psf.hole:.0f} %"
     elif isinstance(psf, Polygon):
-        kind = f"polygon of {psf.blades} sides"
-    return f"the spectrum shows the rings of zeros of a {kind} {diameter:.1f} px across"
+        kind, more = "polygon", f" of {psf.blades} blades"
+    return f"the spectrum shows the rings of zeros of a {kind} {diameter:.1f} px across{more}"
 
 
 def of_motion(psf: Motion) -> str:

@@ -19,6 +19,7 @@ from cepstro.figures import (
     analysis_figure,
     cepstrum_picture,
     comparison_figure,
+    kernel_figure,
     report_html,
     save,
     words,
@@ -343,6 +344,43 @@ def test_html_report_works_in_a_browser(photo, analysis, tmp_path):
     assert 'data-broken="0"' in done.stdout
     assert 'data-wide="false"' in done.stdout
     assert re.search(r'id="before"[^>]*clip-path: inset\(0px 80% 0px 0px\)', done.stdout)
+
+
+@pytest.fixture(scope="module")
+def found():
+    """A pair's kernel with the longest title there is."""
+    from cepstro.pair import KernelFit, PairKernel
+
+    psf = cepstro.Polygon(30, blades=6, rotation=12.125, softness=0.5)
+    errors = {"diameter": 0.031, "softness": 0.26, "rotation": 0.44}
+    return PairKernel(
+        kernel=psf.kernel(),
+        psf=cepstro.Kernel(psf.kernel()),
+        fit=KernelFit(psf, errors, 0.014),
+        shift=(-0.001, -2.02),
+        scale=1.00001,
+        rotation=-0.01,
+        gain=1.0,
+        offset=0.0,
+        residual=0.0013,
+        explained=0.99,
+        method="lsqr",
+    )
+
+
+def test_words_above_the_kernel_page_lie_within_it(found):
+    figure = kernel_figure(found)
+    rendered(figure, "png")
+    width, height = figure.get_size_inches() * figure.dpi
+    assert len(figure.texts) == 2
+    for text in figure.texts:
+        box = text.get_window_extent()
+        assert box.x0 > 0 and box.y0 > 0 and box.x1 < width and box.y1 < height
+
+
+def test_no_shift_is_not_called_minus_zero(found):
+    assert "+0.00 px down, -2.02 px right" in words.kernel_report(found, None)
+    assert "Shift +0.00 px down, -2.02 px right" in all_text(kernel_figure(found))
 
 
 @pytest.mark.parametrize("name", ["$\\frac$.jpg", "a$b$c.jpg", "写真 ü.jpg"])

@@ -8,7 +8,7 @@ from cepstro.psf import Disk, Motion, Polygon, Ring
 SENTENCES = [
     (reasons.of_defocus(Disk(33.04), 33.04), ("disk", "33.0 px")),
     (reasons.of_defocus(Ring(24, hole=0.37), 24.0), ("ring", "hole", "37 %", "24.0 px")),
-    (reasons.of_defocus(Polygon(18.26, blades=7), 18.26), ("polygon", "7 sides", "18.3 px")),
+    (reasons.of_defocus(Polygon(18.26, blades=7), 18.26), ("polygon 18.3 px across of 7 blades",)),
     (reasons.of_motion(Motion(17.34, angle=-40.2)), ("motion", "17.3 px", "-40 degrees")),
     (reasons.of_gaussian(2.04), ("Gaussian", "2.0 px", "no rings")),
     (reasons.of_none(0.05, None), ("no rings", "sharp")),

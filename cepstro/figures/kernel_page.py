@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import textwrap
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cepstro.figures.panels import draw_kernel
 from cepstro.figures.style import BODY, LIGHT, TITLE, Theme, legend, page, plot_axes
-from cepstro.figures.words import sentence
+from cepstro.figures.words import sentence, shifted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,16 +18,19 @@ if TYPE_CHECKING:
 
     from cepstro.pair import PairKernel
 
+_TITLE_SIGNS = 80  # in a line of the title
+
 
 def kernel_figure(found: PairKernel, *, theme: Theme = LIGHT) -> Figure:
     """Draw the kernel between two photos, the model that describes it best, and their profiles."""
     figure = page(14, 5.4, theme)
-    title = sentence(str(found.fit))
-    figure.text(0.03, 0.945, title, fontsize=TITLE, fontweight="bold", color=theme.ink, va="center")
+    title = textwrap.fill(sentence(str(found.fit)), _TITLE_SIGNS)
+    bold: dict[str, Any] = {"fontsize": TITLE, "fontweight": "bold", "linespacing": 1.1}
+    figure.text(0.03, 0.98, title, color=theme.ink, va="top", **bold)
     figure.text(
         0.03,
-        0.885,
-        f"Shift {found.shift[0]:+.2f} px down, {found.shift[1]:+.2f} px right; scale "
+        0.845,
+        f"Shift {shifted(found)}; scale "
         f"{found.scale:.4f}, turned {found.rotation:.2f} degrees; gain {found.gain:.3f}; "
         f"left over {found.residual:.4f} rms of 1 in linear light",
         fontsize=BODY,

@@ -223,10 +223,13 @@ def draw_spectrum(axes: Axes, analysis: Analysis, *, theme: Theme = LIGHT) -> Ax
                 linewidth=2,
                 label="zeros of the model" if number == 0 else None,
             )
+    title = "Its spectrum"
+    if radial.model is not None:
+        title += f" ripples with spacing {'1/L' if analysis.verdict == 'motion' else '1/D'}"
     plot_axes(
         axes,
         theme,
-        title="Its spectrum" if radial.model is None else "Its spectrum ripples with spacing 1/D",
+        title=title,
         x="frequency, cycles/px",
         y="power, dB",
     )

@@ -50,7 +50,7 @@ def kernel_report(found: "PairKernel", psf_file: str | None) -> str:
         ("kernel", "{0} x {0} px".format(found.kernel.shape[0])),
         ("model", short(found.fit.psf)),
         ("misfit", f"{100 * found.fit.misfit:.1f} % between kernel and model"),
-        ("shift", f"{found.shift[0]:+.2f} px down, {found.shift[1]:+.2f} px right"),
+        ("shift", shifted(found)),
         ("scale", f"{found.scale:.5f}, turned by {found.rotation:.3f} degrees"),
         ("gain", f"{found.gain:.3f}, offset {found.offset:+.4f}"),
         ("left over", f"{found.residual:.4f} rms, of 1 in linear light"),
@@ -63,6 +63,12 @@ def kernel_report(found: "PairKernel", psf_file: str | None) -> str:
     lines += ["", "Next:", f"  cepstro blur --psf {spec} OTHER.png blurred.png"]
     lines += [f"  cepstro deblur --psf {spec} BLURRED.png sharp.png"]
     return "\n".join(lines)
+
+
+def shifted(found: "PairKernel") -> str:
+    """Say where the blurred photo's content lies."""
+    down, right = (round(way, 2) + 0.0 for way in found.shift)  # no -0.00
+    return f"{down:+.2f} px down, {right:+.2f} px right"
 
 
 def sentence(text: str) -> str:
