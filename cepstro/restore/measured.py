@@ -175,11 +175,12 @@ def _plan(plane: Plane, mask: Mask, crop: Plane, psf: PSF, task: Task) -> Plan:
 
 
 def _rest_plan(plane: Plane, mask: Mask, psf: PSF) -> Plan | None:
-    """Plan of what is left of a channel; None where nothing is."""
+    """Plan of what is left of a channel, which is destroyed; None where nothing is."""
     if float(np.ptp(plane)) < _FLAT:
         return None
     mean = np.float32(plane.mean(dtype=np.float64))
-    fitted = prior.fit(_apart(plane - mean), psf, clipped=_hidden(mask))
+    plane -= mean
+    fitted = prior.fit(_apart(plane), psf, clipped=_hidden(mask))
     return Plan(psf, fitted, mean, bool(mask.mean() >= _MOST))
 
 

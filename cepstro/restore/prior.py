@@ -123,8 +123,8 @@ def fit(
     """
     side = blocks.shape[1]
     edge = min(0.5, 1 / (2 * psf.halfwidth - 1))
-    spread = float(np.var(blocks))
-    if side < 16 or spread == 0:
+    if side < 16 or np.ptp(blocks) == 0:
+        spread = float(np.var(blocks))
         known = 1e-6 * spread if noise is None else noise**2
         return Prior(np.log(max(spread, 1e-12)) - 3.0, 2.0, max(known, 1e-12), 0.0, edge)
     if clipped is not None:
