@@ -1,9 +1,10 @@
 """Views of a photo, as the analysis reads them."""
 
 import numpy as np
+import pytest
 
 from cepstro.light import luminance, to_linear
-from cepstro.view import LARGEST_BLOCK, View, quarters, view_of
+from cepstro.view import LARGEST_BLOCK, View, quarters, reduced, view_of
 
 
 def test_large_photo_is_read_where_it_shows_something():
@@ -36,6 +37,24 @@ def test_quarters_are_the_whole():
     light = np.random.default_rng(2).random((101, 84), np.float32)
     parts = [part.pixels for part in quarters(View(light, "linear"))]
     assert np.array_equal(np.block([parts[:2], parts[2:]]), light)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_reduced_photo_has_the_mean_light_of_its_squares(scale):
+    height, width = LARGEST_BLOCK, LARGEST_BLOCK + 40
+    small = np.random.default_rng(scale).integers(0, 256, (height, width), np.uint8)
+    rim = ((0, 0), (0, scale - 1))  # what fills no square is left out
+    large = np.pad(np.kron(small, np.ones((scale, scale), np.uint8)), rim)
+    view = reduced(View(large, "srgb"))
+    assert (view.scale, view.light, view.shape) == (scale, "linear", (height, width))
+    np.testing.assert_allclose(view.pixels, to_linear(small), atol=1e-6)
+
+
+def test_reduced_photo_means_light_not_codes():
+    side = 3 * LARGEST_BLOCK
+    stripes = np.zeros((side, side), np.uint8)
+    stripes[::3] = 255
+    np.testing.assert_allclose(reduced(View(stripes, "srgb")).pixels, 1 / 3, atol=1e-6)
 
 
 def test_light_of_a_view_is_the_photos():
