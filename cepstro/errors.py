@@ -26,6 +26,10 @@ class MissingExtraError(CepstroError):
     """A feature whose optional dependency is not installed; the message names the command."""
 
 
+class ClusterError(CepstroError):
+    """A Dask cluster that cannot be reached."""
+
+
 class UnsuitableImageError(CepstroError):
     """A picture that the operation cannot work on: too small, flat, not finite, another scene."""
 

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 import cepstro
 from cepstro.cli import app
-from cepstro.errors import MissingExtraError, WriteError
+from cepstro.errors import ClusterError, MissingExtraError, WriteError
 from cepstro.many import Batch, crew, places
 from cepstro.many.task import Settings
 
@@ -225,6 +225,21 @@ def test_each_of_several_folders_keeps_its_name_and_results_are_no_photos(photos
 def test_wrong_arguments_are_said_in_one_sentence(photos, tmp_path, keywords, words):
     with pytest.raises(ValueError, match=words):
         cepstro.batch(photos=[photos], out=tmp_path, **keywords)
+
+
+def test_folder_for_results_that_is_a_file_is_refused(photos, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(WriteError, match="is a file: name a folder"):
+        cepstro.batch("analyze", [photos], tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_scheduler_that_does_not_answer_is_said_in_one_sentence():
+    pytest.importorskip("distributed")
+    from cepstro.many.cluster import connect
+
+    with pytest.raises(ClusterError, match="no Dask scheduler answers at nowhere"):
+        connect("nowhere://here")
 
 
 def test_command_counts_verdicts_names_failures_and_leaves_with_1(photos, tmp_path):

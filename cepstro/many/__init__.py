@@ -157,6 +157,8 @@ def batch(
     items = items[part - 1 :: parts]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise WriteError(f"{safe_name(folder)} is a file: name a folder for the results") from error
     except OSError as error:
         raise WriteError(f"{safe_name(folder)} cannot be made: {error.strerror}") from error
     for target in {item.target.parent for item in items if item.target is not None}:

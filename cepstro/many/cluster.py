@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-from cepstro.errors import extra
+from cepstro.errors import ClusterError, extra
 from cepstro.many import memory
 from cepstro.many.crew import DIED, Answer, Question
 from cepstro.many.sent import perform_sent, place, question
@@ -27,14 +27,16 @@ def connect(address: str) -> Any:
     ------
     MissingExtraError
         If Dask is not installed.
-    ConnectionError
+    ClusterError
         If nobody answers there.
     """
     distributed = _library()
     try:
         return distributed.Client(address, timeout="10s", set_as_default=False)
     except (OSError, ValueError) as error:
-        raise ConnectionError(f"no Dask scheduler answers at {address}") from error
+        raise ClusterError(
+            f"no Dask scheduler answers at {address}: start one with `dask scheduler`"
+        ) from error
 
 
 def remotely(
