@@ -201,6 +201,17 @@ def match(
         When `blurred` shows no blur that can be measured, with the reason.
     TypeError, ValueError
         For wrong arguments.
+    UnsuitableImageError
+        For pictures that `analyze` or `blur` cannot work on.
+
+    Examples
+    --------
+    >>> import cepstro, numpy as np
+    >>> scene = np.random.default_rng(1).random((256, 256)).cumsum(1) % 1.0
+    >>> soft = cepstro.blur(scene, cepstro.Disk(9), light="linear")
+    >>> twin = cepstro.match(soft, scene[:200, ::-1], light="linear")
+    >>> twin.shape, round(cepstro.analyze(twin, light="linear").diameter)
+    ((200, 256), 9)
     """
     report = progress or (lambda _: None)
     tables = blurred.jpeg_tables if isinstance(blurred, Photo) else None

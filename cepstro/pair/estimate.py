@@ -145,6 +145,19 @@ def estimate_kernel(
         When the photos are too small or flat or do not show the same scene.
     TypeError, ValueError
         For wrong arguments, such as a size that the photos are too small for.
+
+    References
+    ----------
+    Joshi, Szeliski & Kriegman, CVPR (2008); P. D. Welch, IEEE Trans. Audio Electroacoust. 15:70
+    (1967).
+
+    Examples
+    --------
+    >>> import cepstro, numpy as np
+    >>> sharp = np.random.default_rng(1).random((160, 160))
+    >>> found = cepstro.estimate_kernel(sharp, cepstro.blur(sharp, cepstro.Disk(7)))
+    >>> found.kernel.shape, round(found.fit.psf.diameter, 2)
+    ((19, 19), 7.0)
     """
     if method not in ("wiener", "lsqr"):
         raise ValueError(f'method must be "wiener" or "lsqr", got {method!r}')

@@ -58,6 +58,8 @@ def read(
         If the file is missing, no photo, broken, or too large.
     MissingExtraError
         If reading it takes a package that is not installed.
+    ValueError
+        For a page below 0, or a limit below 1.
     """
     source = Path(path)
     limit = Limit(MAX_PIXELS, False) if max_pixels is None else Limit(max_pixels, True)

@@ -87,6 +87,8 @@ def write(
         If a kind of whole numbers is to hold NaN or infinity.
     MissingExtraError
         If writing the kind takes a package that is not installed.
+    TypeError, ValueError
+        For what is no picture, and for a quality out of its range.
     """
     if quality is not None and not 1 <= quality <= 100:
         raise ValueError(f"quality must be 1 to 100, got {quality}")

@@ -18,7 +18,11 @@ LARGEST = 10_000.0  # px: beyond any photo's blur; keeps hostile text from askin
 
 @runtime_checkable
 class PSF(Protocol):
-    """What every point spread function offers."""
+    """What every point spread function offers.
+
+    Those of cepstro refuse what is no number by a `TypeError`, and numbers out of their range by a
+    `ValueError`.
+    """
 
     @property
     def halfwidth(self) -> int:

@@ -237,7 +237,13 @@ class Polygon:
 
 @dataclass(frozen=True, slots=True)
 class Gaussian:
-    """A soft blur without edge: a Gaussian of `sigma` px."""
+    """A soft blur without edge.
+
+    Parameters
+    ----------
+    sigma : float
+        Standard deviation along each axis, px, > 0.
+    """
 
     sigma: float
 
