@@ -577,3 +577,21 @@ def test_send_without_a_scheduler_is_wrong_usage(tmp_path):
     done = run("batch", "analyze", tmp_path, "--out", tmp_path / "out", "--send")
     assert done.exit_code == 2 and "--send goes with --scheduler" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_zarr_is_refused_where_it_cannot_be_worked_on(blurry, tmp_path):
+    done = run("blur", "-a", "9", blurry, tmp_path / "out.zarr")
+    assert done.exit_code == 2 and "only a TIFF or a Zarr becomes a .zarr" in done.stderr
+    (tmp_path / "in.zarr").mkdir()
+    done = run("cepstrum", tmp_path / "in.zarr", tmp_path / "out.png")
+    assert done.exit_code == 1 and "worked on in blocks, by analyze, deblur and blur" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in.zarr"]
+
+
+def test_blocks_take_no_options_of_photos(tmp_path):
+    for option in (["--quality", "90"], ["--overwrite"], ["--page", "1"]):
+        words = [*option, tmp_path / "in.zarr", tmp_path / "out.zarr"]
+        for command in ("deblur", "blur"):
+            done = run(command, "-a", "9", *words)
+            assert done.exit_code == 2, done.output
+            assert f"a picture worked on in blocks takes no {option[0]}" in done.stderr

@@ -90,6 +90,8 @@ def read(
 def _opened(source: Path) -> BinaryIO:
     """Open a file, if it is a file at all: a pipe could keep us waiting for ever."""
     found = source.stat()
+    if stat.S_ISDIR(found.st_mode) and source.suffix.lower() == ".zarr":
+        raise ReadError("a Zarr is worked on in blocks, by analyze, deblur and blur alone")
     if stat.S_ISDIR(found.st_mode):
         raise ReadError("it is a folder; name a file in it")
     if not stat.S_ISREG(found.st_mode):
