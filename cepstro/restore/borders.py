@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.fft import by_rows, columns, good_size, irfft, rfft
+from cepstro.fft import columns, good_size, irfft, rfft
 
 Plane = NDArray[np.float32]
 Gain = Callable[[tuple[int, int]], Plane]  # shape of a frame -> A at its frequencies (rfft2 layout)
@@ -130,26 +130,28 @@ def _fill_seam(frame: Plane, rows: int, gain: Plane, depth: int) -> None:
 def _fill_rows(frame: Plane, unseen: slice | NDArray[np.intp], gain: Plane) -> None:
     """Fill the rows `unseen` of a periodic frame, in place; they hold a first guess."""
     half = rfft(frame)
-
-    def work(some: slice) -> None:
-        values, weight = half[:, some], gain[:, some]
-        canvas = np.zeros_like(values)
-
-        def through(filter: Plane) -> Callable[[Spectra], Spectra]:
-            def work(values: Spectra) -> Spectra:
-                canvas[unseen] = values
-                return columns(canvas, filter)[unseen]
-
-            return work
-
-        ease: Callable[[Spectra], Spectra] = np.copy
-        if weight.max() > _EASY:
-            ease = through(np.asarray(1 / (1 + _GUARD - weight), np.float32))
-        residual = columns(values, weight)[unseen] - values[unseen]
-        values[unseen] += _solve(residual, through(weight), ease)
-
-    by_rows(work, half.shape[1], _TOGETHER)
+    for start in range(0, half.shape[1], _TOGETHER):  # two threads take longer: the GIL
+        some = slice(start, start + _TOGETHER)
+        _settle(half[:, some], unseen, gain[:, some])
     frame[unseen] = irfft(half[unseen], frame.shape[1])
+
+
+def _settle(values: Spectra, unseen: slice | NDArray[np.intp], weight: Plane) -> None:
+    """Bring the rows `unseen` to the fixed point, in place; `weight` is A."""
+    canvas = np.zeros_like(values)
+
+    def through(filter: Plane) -> Callable[[Spectra], Spectra]:
+        def work(values: Spectra) -> Spectra:
+            canvas[unseen] = values
+            return columns(canvas, filter)[unseen]
+
+        return work
+
+    ease: Callable[[Spectra], Spectra] = np.copy
+    if weight.max() > _EASY:
+        ease = through(np.asarray(1 / (1 + _GUARD - weight), np.float32))
+    residual = columns(values, weight)[unseen] - values[unseen]
+    values[unseen] += _solve(residual, through(weight), ease)
 
 
 def _solve(
