@@ -24,7 +24,7 @@ from cepstro.fft import good_size, irfft2, rfft2
 from cepstro.light import Light, from_linear, luminance, split_alpha, to_linear
 from cepstro.noise import corner
 from cepstro.photo import Photo, check_finite, repack, unpack
-from cepstro.psf import PSF, scaled
+from cepstro.psf import PSF, one_each, scaled
 
 Progress = Callable[[float], None] | None
 
@@ -96,7 +96,7 @@ def blur(
     check_finite(pixels)
     colour, alpha = split_alpha(pixels)
     planes = colour[..., None] if colour.ndim == 2 else colour
-    psfs = _one_each(psf, planes.shape[2])
+    psfs = one_each(psf, planes.shape[2])
     opacity = None
     if alpha is not None and alpha.min() < (
         np.iinfo(alpha.dtype).max if alpha.dtype.kind == "u" else 1
@@ -130,7 +130,7 @@ def halo(psfs: Sequence[PSF]) -> int:
 def _lazily(image: Any, light: Light, psf: PSF | Sequence[PSF]) -> Any:
     """Dask array of the result."""
     colour, _ = split_alpha(image)
-    psfs = _one_each(psf, 1 if colour.ndim == 2 else colour.shape[2])
+    psfs = one_each(psf, 1 if colour.ndim == 2 else colour.shape[2])
     return chunks.windows(image, lambda window, _: blur(window, psfs, light=light), halo(psfs))
 
 
@@ -419,15 +419,3 @@ class _Blurrer:
         blurred = irfft2(spectrum, self.size, overwrite=True)
         result: NDArray[np.float32] = blurred[top : top + height, left : left + width] + mean
         return result
-
-
-def _one_each(psf: PSF | Sequence[PSF], channels: int) -> list[PSF]:
-    """One PSF for each colour channel."""
-    if isinstance(psf, PSF):
-        return [psf] * channels
-    psfs = list(psf) if isinstance(psf, Sequence) and not isinstance(psf, str) else []
-    if not psfs or not all(isinstance(one, PSF) for one in psfs):
-        raise TypeError(f"psf must be a PSF or one for each colour, got {psf!r:.60}")
-    if len(psfs) != channels:
-        raise ValueError(f"psf must be one PSF or {channels} (one a colour), got {len(psfs)}")
-    return psfs

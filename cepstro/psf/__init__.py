@@ -1,6 +1,6 @@
 """Point spread functions: the shapes that a point of light takes in a blurred photo."""
 
-from cepstro.psf.base import PSF
+from cepstro.psf.base import PSF, one_each
 from cepstro.psf.bornwolf import BornWolf
 from cepstro.psf.measured import Kernel
 from cepstro.psf.models import Disk, Gaussian, Motion, Polygon, Ring
@@ -16,6 +16,7 @@ __all__ = [
     "Motion",
     "Polygon",
     "Ring",
+    "one_each",
     "parse_psf",
     "psf_from_dict",
     "psf_to_dict",

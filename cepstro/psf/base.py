@@ -7,6 +7,7 @@ fy down the rows and fx along the columns.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, Protocol, runtime_checkable
 
@@ -42,6 +43,24 @@ class PSF(Protocol):
     def kernel(self) -> NDArray[np.float64]:
         """Sample the PSF in space: odd square, centred, sum 1."""
         ...
+
+
+def one_each(psf: PSF | Sequence[PSF], channels: int) -> list[PSF]:
+    """List one PSF for each colour channel, from one for all or one for each.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no PSF, and for a wrong number of them.
+    """
+    if isinstance(psf, PSF):
+        return [psf] * channels
+    psfs = list(psf) if isinstance(psf, Sequence) and not isinstance(psf, str) else []
+    if not psfs or not all(isinstance(one, PSF) for one in psfs):
+        raise TypeError(f"psf must be a PSF or one for each colour, got {psf!r:.60}")
+    if len(psfs) != channels:
+        raise ValueError(f"psf must be one PSF or {channels} (one a colour), got {len(psfs)}")
+    return psfs
 
 
 def jinc(z: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -61,7 +61,7 @@ def radial_otf(radial: Radial, extent: float, shape: tuple[int, int]) -> NDArray
             part *= place
             part += table.take(index, mode="clip")
 
-        by_bands(look_up, half, fx2.size)
+        by_rows(look_up, half, _band(fx2.size))
     out[half:] = out[1 : (height + 1) // 2][::-1]
     return out
 
@@ -87,7 +87,7 @@ def transfer_otf(
     def work(rows: slice) -> None:
         out[rows] = transfer(fy[rows], fx)
 
-    by_bands(work, height, fx.size)
+    by_rows(work, height, _band(fx.size))
     return out
 
 
@@ -101,7 +101,7 @@ def sampled_kernel(transfer: Transfer, halfwidth: int) -> NDArray[np.float64]:
     def work(rows: slice) -> None:
         spectrum[rows] = transfer(fy[rows], fx)
 
-    by_bands(work, size, fx.size)
+    by_rows(work, size, _band(fx.size))
     plane = np.roll(irfft2(spectrum, (size, size)), (halfwidth, halfwidth), (0, 1))
     kernel = plane[:side, :side].astype(np.float64)
     if transfer(fy[:1], fx[:, :1]).dtype.kind == "f":
@@ -110,9 +110,9 @@ def sampled_kernel(transfer: Transfer, halfwidth: int) -> NDArray[np.float64]:
     return kernel
 
 
-def by_bands(work: Callable[[slice], None], rows: int, row_size: int) -> None:
-    """Call `work` on slices of rows that together cover all, on all cores."""
-    by_rows(work, rows, max(1, _BAND // max(1, row_size)))
+def _band(columns: int) -> int:
+    """Rows worked on at a time."""
+    return max(1, _BAND // columns)
 
 
 def check_shape(shape: tuple[int, int]) -> tuple[int, int]:
