@@ -182,6 +182,13 @@ def test_comparison_shows_the_parts_asked_for(photo):
     assert axes_titled(figure, "After, 70 x 50").get_images()[0].get_array().shape[:2] == (50, 70)
 
 
+def test_comparison_refuses_other_sizes_and_crops_outside(photo):
+    with pytest.raises(ValueError, match=r"one size, got 364 x 300 px and 364 x 299 px \(After\)"):
+        comparison_figure(photo, photo[1:])
+    with pytest.raises(ValueError, match="outside the picture of 364 x 300 px"):
+        comparison_figure(photo, photo, crop=(360, 0, 10, 10))
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_cepstrum_covers_the_whole_photo(turned):
     # A landscape photo whose left square is flat: the old script saw nothing in it.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cepstro.analysis import check_region
 from cepstro.figures.panels import draw_picture, thumbnail
 from cepstro.figures.style import LIGHT, Theme, page
 from cepstro.photo import unpack
@@ -41,6 +42,11 @@ def comparison_figure(
         as a third column on a scale of +-3 of its standard deviations.
     whole : bool
         Show the whole pictures above their enlarged parts.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no picture, other sizes, and crops outside the picture.
     """
     pictures = {"Before": unpack(before)[0], "After": unpack(after)[0]}
     if residual is not None:
@@ -48,6 +54,14 @@ def comparison_figure(
         title = f"Left over, black to white {-limit:+.3f} to {limit:+.3f}"
         pictures[title] = np.clip(0.5 + residual / (2 * limit), 0, 1).astype(np.float32)
     height, width = pictures["Before"].shape[:2]
+    for title, pixels in pictures.items():
+        if pixels.shape[:2] != (height, width):
+            raise ValueError(
+                f"all pictures must have one size, got {width} x {height} px and "
+                f"{pixels.shape[1]} x {pixels.shape[0]} px ({title})"
+            )
+    if crop is not None:
+        check_region(crop, (height, width))
     x, y, w, h = crop or liveliest(pictures["Before"])
     shapes = [height / width, h / w] if whole else [h / w]
     heights = [min(max(shape, 0.2), 2.0) for shape in shapes]  # strips are not drawn to their end
