@@ -548,6 +548,7 @@ def test_blur_like_a_sharp_photo_is_status_3(sharp, tmp_path):
         ["--like", "IMAGE", "-a", "5"],
         ["--like", "IMAGE", "--scale", "nan"],
         ["--like", "IMAGE", "--scale", "0"],
+        ["--like", "IMAGE", "--scale", "1000"],
         ["-a", "5", "--scale", "2"],
         ["-a", "5", "--jpeg"],
         ["-a", "5", "--no-grain"],

@@ -87,6 +87,11 @@ def below_100_percent(text: str) -> float:
     return number(text, "must be 0 or more, below 100 (per cent)", lambda value: 0 <= value < 100)
 
 
+def factor(text: str) -> float:
+    """Read a factor of resolution, as `cepstro.match` takes it."""
+    return number(text, "must be from 0.01 to 100", lambda value: 0.01 <= value <= 100)
+
+
 def region(text: str) -> tuple[int, int, int, int]:
     """Read ``X,Y,W,H`` in px: left, top, width, height."""
     parts = text.split(",")
@@ -221,7 +226,7 @@ Scale = Annotated[
     float | None,
     typer.Option(
         "--scale",
-        parser=positive,
+        parser=factor,
         metavar="FACTOR",
         help="With --like: resolution of IMAGE divided by that of BLURRED.",
     ),
