@@ -84,6 +84,26 @@ def by_rows(work: Callable[[slice], None], count: int, rows: int) -> None:
             other.result()
 
 
+@contextmanager
+def meanwhile(work: Callable[[], Item]) -> Iterator[Callable[[], Item]]:
+    """Do `work` on the other cores while the block works on one; what is yielded gives its result.
+
+    Where there is but one core it is done before.
+    """
+    count = threads() - 1
+
+    def beside() -> Item:
+        with at_most(count):
+            return work()
+
+    if count < 1:
+        found = work()
+        yield lambda: found
+    else:
+        with ThreadPoolExecutor(1) as pool:
+            yield pool.submit(beside).result
+
+
 def side_by_side(
     work: Callable[[Item], None],
     items: Sequence[Item],

@@ -13,6 +13,7 @@ from cepstro.fft import (
     columns,
     good_size,
     irfft2,
+    meanwhile,
     one_thread,
     rfft2,
     side_by_side,
@@ -115,6 +116,18 @@ def test_items_side_by_side_share_the_threads_and_the_caller_is_told(monkeypatch
     assert seen == [2, 2, 2, 2]
     assert told == [0.25, 0.5, 0.75, 1.0]
     assert threads() == 5
+
+
+@pytest.mark.parametrize(("cores", "left"), [("1", 1), ("2", 1), ("4", 3)])
+def test_work_beside_a_block_takes_the_other_cores_and_hands_on_what_it_made(
+    cores, left, monkeypatch
+):
+    monkeypatch.setenv("CEPSTRO_THREADS", cores)
+    with meanwhile(threads) as found:
+        assert threads() == int(cores)
+    assert found() == left
+    with pytest.raises(ZeroDivisionError), meanwhile(lambda: 1 // 0) as found:
+        found()
 
 
 def test_error_of_one_item_ends_the_others(monkeypatch):

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cepstro.fft import meanwhile
 from cepstro.light import from_linear, to_linear
 from cepstro.photo import check_finite
 from cepstro.psf import PSF, Motion
@@ -100,13 +101,14 @@ class ByWiener:
         frame, spectrum = memory = self._free(shape)
         seen = frame[: size[0], : size[1]]
         to_linear(planes[..., c], light=light, out=seen, less=self.means[c])
-        filter, gain = self._of(psf, self.nsrs[c], shape)
-        wiener.surround(frame, size, psf.halfwidth, gain, sides=border)
+        gain = self._gain(psf, self.nsrs[c])
+        with meanwhile(lambda: self._filter(psf, self.nsrs[c], shape)) as filter:
+            wiener.surround(frame, size, psf.halfwidth, gain, sides=border)
 
         def store(rows: slice, band: Plane) -> None:
             targets[rows, :, c] = from_linear(band, targets.dtype, light=light, plus=self.means[c])
 
-        wiener.restore_bands(frame, core, filter, store, spectrum=spectrum)
+        wiener.restore_bands(frame, core, filter(), store, spectrum=spectrum)
         self._memory.append(memory)
 
     def _free(self, shape: tuple[int, int]) -> tuple[Plane, NDArray[np.complexfloating]]:
@@ -118,21 +120,23 @@ class ByWiener:
             return np.empty(shape, np.float32), np.empty(half, np.complex64)
         return found
 
-    def _of(
-        self, psf: PSF, nsr: wiener.NSR, shape: tuple[int, int]
-    ) -> tuple[NDArray[np.inexact], Gain]:
-        """Filter, and gain at the border, of a frame of `shape`."""
-        with self._lock:  # of windows side by side one makes it, the others wait
-            gain = self._gains.setdefault(
+    def _gain(self, psf: PSF, nsr: wiener.NSR) -> Gain:
+        """Gain at the border."""
+        with self._lock:
+            return self._gains.setdefault(
                 (psf, nsr), wiener.border_gain(psf, nsr, error=self.task.error)
             )
+
+    def _filter(self, psf: PSF, nsr: wiener.NSR, shape: tuple[int, int]) -> NDArray[np.inexact]:
+        """Filter of a frame of `shape`."""
+        with self._lock:  # of windows side by side one makes it, the others wait
             found = self._filters.get((psf, nsr, shape))
             if found is None:
                 found = wiener.inverse(psf, nsr, shape, error=self.task.error)
                 if len(self._filters) >= _KEPT * len(self.nsrs):
                     self._filters.clear()
                 self._filters[psf, nsr, shape] = found
-            return found, gain
+            return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
