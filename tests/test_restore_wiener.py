@@ -122,15 +122,32 @@ def test_one_psf_a_channel_restores_a_chromatic_difference(photo):
     assert psnr(each, truth) > psnr(same, truth) + 1
 
 
+def test_constants_of_numpy_are_numbers():
+    image = np.random.default_rng(0).random((40, 50))
+    for nsr in (np.float32(0.25), np.float64(0.25)):
+        np.testing.assert_array_equal(
+            deblur(image, Disk(5), nsr=nsr), deblur(image, Disk(5), nsr=0.25)
+        )
+    assert np.isfinite(deblur(image, Disk(5), nsr=1e300)).all()
+
+
 def test_wrong_arguments_are_refused_in_one_sentence():
     image = np.zeros((20, 20, 3))
-    for bad in ({"nsr": -1.0}, {"nsr": float("nan")}, {"method": "magic"}, {"noise": -1}):
+    for bad in (
+        {"nsr": -1.0},
+        {"nsr": float("nan")},
+        {"method": "magic"},
+        {"noise": -1},
+        {"noise": 2},
+    ):
         with pytest.raises(ValueError, match="must be"):
             deblur(image, Disk(5), **bad)
-    with pytest.raises(ValueError, match="one a colour channel"):
+    with pytest.raises(ValueError, match="one a colour"):
         deblur(image, [Disk(5), Disk(5)])
     with pytest.raises(TypeError):
         deblur(image, Disk(5), nsr="lots")
+    with pytest.raises(TypeError, match="PSF"):
+        deblur(image, None)
     image[3, 4] = np.nan
     with pytest.raises(UnsuitableImageError, match="finite"):
         deblur(image, Disk(5))

@@ -8,6 +8,7 @@ result as it came. Every method sees the photo in a larger frame whose surroundi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from cepstro import chunks
 from cepstro.light import Light, split_alpha
 from cepstro.photo import Photo, check_finite, repack, unpack
-from cepstro.psf import PSF
+from cepstro.psf import PSF, one_each
 from cepstro.restore import windows
 from cepstro.restore.measured import Task, blocks_of, samples
 
@@ -47,7 +48,7 @@ def deblur(
     psf : PSF, or a sequence of one PSF a colour channel
         The blur, e.g. ``analyze(image).psf`` or ``Disk(33)``.
     nsr : float, "auto" or None
-        Noise-to-signal constant K > 0 of ``conj(H) / (abs(H)**2 + K)``. A number and no `method`
+        Noise-to-signal constant K >= 0 of ``conj(H) / (abs(H)**2 + K)``. A number and no `method`
         means plain Wiener; with another method it is the ratio at the edge of the band that
         the blur leaves. "auto" and None choose it for the photo.
     method : "wiener", "lucy", "sparse", "best" or None
@@ -86,11 +87,12 @@ def deblur(
     pixels, light = chunks.unpack(image, light, progress) if later else unpack(image, light)
     colour, alpha = split_alpha(pixels)
     channels = 1 if colour.ndim == 2 else colour.shape[2]
-    psfs = _one_each(psf, channels)
-    _check_numbers(nsr, noise, diameter_error)
+    psfs = one_each(psf, channels)
+    nsr = _number(nsr)
+    _check_noise(noise, diameter_error)
     if method is not None and method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    if method is None and isinstance(nsr, (int, float)):
+    if method is None and isinstance(nsr, float):
         method = "wiener"
     task = Task(psfs, method, nsr, noise, diameter_error, light)
     where = samples((pixels.shape[0], pixels.shape[1]), task)
@@ -100,7 +102,7 @@ def deblur(
         lazy: Image = chunks.windows(pixels, plan, plan.halo)
         return lazy
     check_finite(colour)
-    tell = progress or _ignore
+    tell = progress or (lambda _: None)
     tell(0.0)
     out = np.empty_like(pixels)
     planes, targets = (x[..., None] if x.ndim == 2 else x for x in (pixels, out))
@@ -112,29 +114,21 @@ def deblur(
     return done
 
 
-def _one_each(psf: PSF | Sequence[PSF], channels: int) -> list[PSF]:
-    """One PSF for each colour channel."""
-    if isinstance(psf, PSF):
-        return [psf] * channels
-    psfs = list(psf)
-    if len(psfs) != channels or not all(isinstance(one, PSF) for one in psfs):
-        raise ValueError(
-            f"psf must be a PSF or {channels} of them, one a colour channel, got {len(psfs)}"
-        )
-    return psfs
+def _number(nsr: object) -> float | Literal["auto"] | None:
+    """Check a noise-to-signal constant."""
+    if nsr is None:
+        return None
+    if isinstance(nsr, str) and nsr == "auto":
+        return "auto"
+    if isinstance(nsr, bool) or not isinstance(nsr, Real):
+        raise TypeError(f'nsr must be a number or "auto", got {nsr!r:.60}')
+    if not 0 <= nsr < np.inf:
+        raise ValueError(f"nsr must be >= 0 and finite, got {nsr}")
+    return float(nsr)
 
 
-def _check_numbers(nsr: object, noise: float | None, diameter_error: float) -> None:
-    if nsr is not None and nsr != "auto":
-        if isinstance(nsr, bool) or not isinstance(nsr, (int, float)):
-            raise TypeError(f'nsr must be a number or "auto", got {nsr!r}')
-        if not 0 <= nsr < np.inf:
-            raise ValueError(f"nsr must be >= 0 and finite, got {nsr}")
+def _check_noise(noise: float | None, diameter_error: float) -> None:
     if noise is not None and not 0 <= noise <= 1:
         raise ValueError(f"noise must be 0 to 1, 1 being white, got {noise}")
     if not 0 <= diameter_error < np.inf:
         raise ValueError(f"diameter_error must be >= 0 px and finite, got {diameter_error}")
-
-
-def _ignore(fraction: float) -> None:
-    pass

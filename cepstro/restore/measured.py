@@ -119,7 +119,7 @@ def measure_channels(blocks: list[Blocks], task: Task) -> tuple[list[np.float32]
         fitted = prior.fit(planes[0] - mean, psf, noise=known)
         found[c] = mean, tuning.tuned(fitted, list(planes[1] - mean), psf, error=task.error)
 
-    side_by_side(work, range(len(task.psfs)), _ignore)
+    side_by_side(work, range(len(task.psfs)), lambda _: None)
     means, nsrs = zip(*(found[c] for c in range(len(task.psfs))), strict=True)
     return list(means), list(nsrs)
 
@@ -138,7 +138,7 @@ def measure_planes(blocks: list[Blocks], task: Task) -> Measured:
             crop = to_linear(crops[..., c], light=light)
             plans[c] = _plan(planes[c], masks[c], crop, task.psfs[c], task)
 
-        side_by_side(channel, channels, _ignore)
+        side_by_side(channel, channels, lambda _: None)
         return Measured([plan for c in channels if (plan := plans[c])], [], [])
     luminance = mix(planes)
     bright = bright_of(masks)
@@ -152,7 +152,7 @@ def measure_planes(blocks: list[Blocks], task: Task) -> Measured:
             rest = planes[c] - shares[c] * luminance
             plans[c] = _rest_plan(rest, bright | masks[c], task.psfs[0])
 
-    side_by_side(work, [-1, *channels], _ignore)  # the luminance first: it takes longest
+    side_by_side(work, [-1, *channels], lambda _: None)  # the luminance first: it takes longest
     of_luminance = plans.pop(-1)
     assert of_luminance is not None
     return Measured([of_luminance], shares, [plans[c] for c in channels])
@@ -235,7 +235,3 @@ def _checked(blocks: list[Blocks]) -> list[Blocks]:
     for some in blocks:
         check_finite(some)
     return [x[..., None] if x.ndim == 3 else x for x in blocks]
-
-
-def _ignore(fraction: float) -> None:
-    pass

@@ -36,7 +36,7 @@ from cepstro.psf import PSF
 CAUTION = 0.455  # c where the noise at the edge of the band is as strong as the scene
 _LESS = -0.15  # power of that ratio by which c grows as it falls
 _SLOPE = 2.2  # p of sharp photos, loosely believed
-_FLOOR = np.log(1e-5)  # ln f of a perfect model
+_FLOOR = np.log(1e-5)  # ln g of a perfect model
 _BAND = 1e-3  # |H|^2, mean over a circle, down to which the photo can tell of its noise
 _EMPTY = 0.4  # the corner's power over the noise in the band: below, JPEG has emptied the corner
 _MORE = 1.35  # noise at the spectrum's sides over the corner's: white 0.7 to 1.2, JPEG above 1.6
@@ -53,15 +53,15 @@ class Prior:
     log_power: float  # ln of the power at 1 cycle/px
     slope: float  # p
     noise: float  # variance n, in the plane's units squared
-    floor: float  # f: what fills the zeros of |H|^2 in proportion to the scene
+    floor: float  # g: what fills the zeros of |H|^2 in proportion to the scene
     edge: float  # cycles/px where the blur's band ends, near its first zero
     white: bool = False  # whether the noise was seen to be as strong at all high frequencies
     factor: float = 1.0  # on the NSR: what the photo itself asks for (`tuning`)
 
     def level(self) -> float:
-        """Sigma of white noise as harmful as n and f together at the edge of the band.
+        """Sigma of white noise as harmful as n and g together at the edge of the band.
 
-        f counts for a sixteenth: it is the scene's own light, astray, and taken in full it smooths
+        g counts for a sixteenth: it is the scene's own light, astray, and taken in full it smooths
         away the letters of photographed pages.
         """
         return float(np.sqrt(self.noise + self.floor / 16 * self._signal()))
