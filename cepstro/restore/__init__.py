@@ -122,9 +122,10 @@ def _number(nsr: object) -> float | Literal["auto"] | None:
         return "auto"
     if isinstance(nsr, bool) or not isinstance(nsr, Real):
         raise TypeError(f'nsr must be a number or "auto", got {nsr!r:.60}')
-    if not 0 <= nsr < np.inf:
+    constant = float(nsr)
+    if not 0 <= constant < np.inf:
         raise ValueError(f"nsr must be >= 0 and finite, got {nsr}")
-    return float(nsr)
+    return constant
 
 
 def _check_noise(noise: float | None, diameter_error: float) -> None:
