@@ -156,6 +156,28 @@ def from_linear(
     return _by_chunks(quantise, linear, dtype)
 
 
+def steepness(linear: NDArray[np.floating], light: Light) -> NDArray[np.float32]:
+    """D light / d encoded of each pixel: how noise, white on encoded values, grows when decoded.
+
+    Parameters
+    ----------
+    linear : array of floats
+        Light; taken as 0 below 0 and as 1 above 1.
+    light : "srgb", "linear" or ToneCurve
+        How values encode light.
+
+    Returns
+    -------
+    float32 array of the same shape
+    """
+    step = np.float32(1 / 512)
+    encoded = from_linear(np.clip(linear, 0, 1), np.dtype(np.float32), light=light)
+    slope = to_linear(encoded + step, light=light)
+    slope -= to_linear(encoded - step, light=light)
+    slope /= 2 * step
+    return slope
+
+
 def luminance(linear: NDArray[np.floating]) -> NDArray[np.float32]:
     """Luminance of linear light: H x W float32 from H x W, H x W x 1 or H x W x 3."""
     if linear.ndim == 2:

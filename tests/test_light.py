@@ -13,6 +13,7 @@ from cepstro.light import (
     luminance,
     split_alpha,
     srgb_to_linear,
+    steepness,
     to_linear,
 )
 
@@ -197,3 +198,11 @@ def test_a_number_is_taken_away_and_put_back_on_the_way(dtype):
         from_linear(light, image.dtype), abs=2e-6 * top
     )
     assert np.array_equal(from_linear(light, image.dtype, plus=0), from_linear(light, image.dtype))
+
+
+def test_steepness_is_the_slope_of_the_tone_curve():
+    light = np.full((4, 4), 0.2, np.float32)
+    code = from_linear(light, np.dtype(np.float32))
+    slope = 2.4 / 1.055 * ((code + 0.055) / 1.055) ** 1.4
+    np.testing.assert_allclose(steepness(light, "srgb"), slope, rtol=1e-3)
+    np.testing.assert_allclose(steepness(light, "linear"), 1, rtol=1e-3)

@@ -7,7 +7,6 @@ from test_prior import blurred_scene
 from cepstro.errors import UnsuitableImageError
 from cepstro.light import from_linear
 from cepstro.psf import Disk
-from cepstro.restore import measured
 from cepstro.restore.measured import Task, blocks_of, measure_channels, measure_planes, samples
 
 PSF = Disk(7)
@@ -97,11 +96,3 @@ def test_values_that_are_not_finite_are_refused():
     picture = np.full(SHAPE, np.nan, np.float32)
     with pytest.raises(UnsuitableImageError, match="finite"):
         planes_of(picture, task([PSF]))
-
-
-def test_steepness_is_the_slope_of_the_tone_curve():
-    light = np.full((4, 4), 0.2, np.float32)
-    code = from_linear(light, np.dtype(np.float32))
-    slope = 2.4 / 1.055 * ((code + 0.055) / 1.055) ** 1.4
-    np.testing.assert_allclose(measured.steepness(light, "srgb"), slope, rtol=1e-3)
-    np.testing.assert_allclose(measured.steepness(light, "linear"), 1, rtol=1e-3)

@@ -6,13 +6,12 @@ from degrade import blur_valid, record, scene, sharp_names, valid_slices
 from test_prior import fit
 
 from cepstro.fft import irfft2, rfft2
-from cepstro.light import linear_to_srgb, srgb_to_linear
+from cepstro.light import linear_to_srgb, srgb_to_linear, steepness
 from cepstro.psf import Disk, Kernel, Motion
 from cepstro.restore import METHODS, deblur
 from cepstro.restore.areas import areas, halo
 from cepstro.restore.dct import basis, coefficient_variance, denoise, shifts
 from cepstro.restore.gradients import divergence, gradients, shrink
-from cepstro.restore.measured import steepness
 from cepstro.restore.observation import observe, weigh
 from cepstro.restore.prior import Prior
 from cepstro.restore.response import response

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cepstro.errors import UnsuitableImageError
 from cepstro.fft import irfft2
-from cepstro.light import Light, clipped, from_linear, luminance, split_alpha, to_linear
+from cepstro.light import Light, clipped, from_linear, luminance, split_alpha, steepness, to_linear
 from cepstro.noise import corner
 from cepstro.pair.align import overlap
 from cepstro.pair.frame import framed, inside
@@ -71,9 +71,7 @@ class Picture:
         if float(np.ptp(linear)) < 1e-6:
             raise UnsuitableImageError(f"the {self.name} photo is flat: it shows no detail")
         encoded = from_linear(linear, np.dtype(np.float32), light=self.encoding)
-        rise = to_linear(encoded + np.float32(0.004), light=self.encoding)
-        rise -= to_linear(encoded - np.float32(0.004), light=self.encoding)
-        return Plane(linear, mask, encoded, rise / np.float32(0.008))
+        return Plane(linear, mask, encoded, steepness(linear, self.encoding))
 
 
 def cut(

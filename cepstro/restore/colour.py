@@ -17,7 +17,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from cepstro.fft import rfft2
-from cepstro.light import clipped, from_linear, to_linear
+from cepstro.light import clipped, from_linear, steepness, to_linear
 from cepstro.psf import PSF
 from cepstro.restore import learned, lucy, plug_and_play, sparse, wiener
 from cepstro.restore.areas import Area, areas, on_all
@@ -30,7 +30,6 @@ from cepstro.restore.measured import (
     Task,
     bright_of,
     mix,
-    steepness,
 )
 from cepstro.restore.observation import observe, spread, weigh
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cepstro.fft import side_by_side
-from cepstro.light import LUMINANCE, Light, clipped, from_linear, to_linear
+from cepstro.light import LUMINANCE, Light, clipped, steepness, to_linear
 from cepstro.noise import spread_corners
 from cepstro.photo import check_finite
 from cepstro.psf import PSF
@@ -203,16 +203,6 @@ def _share_of(plane: Plane, luminance: Plane) -> np.float32:
     part = luminance[sample] - luminance[sample].mean(dtype=np.float64)
     square = float(np.vdot(part, part))
     return np.float32(np.vdot(part, plane[sample]) / square if square > 0 else 1.0)
-
-
-def steepness(plane: Plane, light: Light) -> Plane:
-    """Find d light / d encoded at each pixel: how noise grows when encoded values are decoded."""
-    step = np.float32(1 / 512)
-    encoded = from_linear(np.clip(plane, 0, 1), np.dtype(np.float32), light=light)
-    slope = to_linear(encoded + step, light=light)
-    slope -= to_linear(encoded - step, light=light)
-    slope /= 2 * step
-    return slope
 
 
 def _mean_square(plane: Plane, light: Light) -> float:

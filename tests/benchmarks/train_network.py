@@ -36,10 +36,17 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
 
 from cepstro.fft import rfft2
-from cepstro.light import clipped, from_linear, linear_to_srgb, luminance, to_linear
+from cepstro.light import (
+    clipped,
+    from_linear,
+    linear_to_srgb,
+    luminance,
+    steepness,
+    to_linear,
+)
 from cepstro.psf import PSF, Disk, Gaussian, Motion, Polygon, Ring
 from cepstro.restore import colour, learned, lucy, network, plug_and_play, sparse
-from cepstro.restore.measured import Task, blocks_of, measure_planes, samples, steepness
+from cepstro.restore.measured import Task, blocks_of, measure_planes, samples
 from cepstro.restore.observation import observe, spread, weigh
 
 SIDE, PATCH, BATCH = 384, 128, 12
