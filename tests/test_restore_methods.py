@@ -14,7 +14,7 @@ from cepstro.restore.dct import basis, coefficient_variance, denoise, shifts
 from cepstro.restore.gradients import divergence, gradients, shrink
 from cepstro.restore.observation import observe, weigh
 from cepstro.restore.prior import Prior
-from cepstro.restore.response import response
+from cepstro.restore.response import expected, response
 
 PHOTOS = ["facerec_obama.jpg", "leptonica_juditharismax.jpg", "skimage_astronaut.png"]
 
@@ -199,6 +199,28 @@ def test_error_bar_fills_the_zeros_of_the_transfer_function():
     mean, wide = response(Disk(20), 0.4, (128, 128))
     assert (wide >= mean**2 - 1e-6).all()
     assert wide[power < 1e-5].mean() > 5 * power[power < 1e-5].mean()
+
+
+def test_error_bar_hardly_touches_the_lowest_frequencies():
+    """There the scene is a billion times the noise, and counts for what an error bar takes away."""
+    shape, error = (256, 256), 0.05
+    _, variance = expected(Disk(9), error, shape)
+    fy, fx = np.fft.fftfreq(256)[:, None], np.fft.rfftfreq(256)
+    slope = (Disk(9.01).transfer(fy, fx) - Disk(8.99).transfer(fy, fx)) / 0.02
+    low = np.hypot(fy, fx) < 0.03
+    assert variance[low] == pytest.approx((error * slope[low]) ** 2, rel=0.1, abs=1e-12)
+    assert variance.min() >= 0
+
+
+@pytest.mark.parametrize("error", [0.01, 0.036, 0.1])
+def test_doubt_about_the_diameter_is_noise_and_never_less_than_none(error):
+    """Rounding at the lowest frequencies made it negative, and cost 11 to 30 dB on a white page."""
+    plane = np.random.default_rng(0).normal(0, 0.1, (200, 260)).astype(np.float32)
+    steep = Prior(-9.0, 3.0, 1e-9, 0.0, 0.2)
+    doubt = observe(plane, Disk(4), steep, error=error).doubt
+    assert doubt.min() >= 1
+    assert doubt[0, 0] == pytest.approx(1, abs=1e-3)
+    assert doubt.max() > 2
 
 
 def test_cosine_basis_is_orthonormal_and_noise_variances_are_right():

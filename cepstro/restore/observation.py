@@ -26,7 +26,7 @@ from cepstro.psf import PSF
 from cepstro.restore import wiener
 from cepstro.restore.borders import Plane, embed
 from cepstro.restore.prior import Prior
-from cepstro.restore.response import response, squared
+from cepstro.restore.response import expected, squared
 
 Spectrum = NDArray[np.complexfloating]
 
@@ -115,12 +115,12 @@ def observe(
     """Lay a plane (its mean removed) in a frame that continues it, clipped pixels estimated."""
     frame = wiener.extend(plane, psf, prior, error=error)
     shape = (frame.shape[0], frame.shape[1])
-    otf, square = response(psf, error, shape)
+    otf, variance = expected(psf, error, shape)
     power = squared(otf)
     doubt: Plane | np.float32 = np.float32(1)
     if error > 0:
-        doubt = 1 + (square - power) * (prior.signal(shape) / np.float32(prior.level() ** 2))
-    del square
+        doubt = 1 + variance * (prior.signal(shape) / np.float32(prior.level() ** 2))
+    del variance
     filter = wiener.inverse(psf, prior, shape, error=error)
     seen = Observation(plane, clipped, limit, otf, power, doubt, prior, frame, filter)
     if clipped is not None and not limit:
