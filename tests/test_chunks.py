@@ -94,7 +94,7 @@ def test_what_is_no_picture_is_refused_when_it_is_asked_for():
         cepstro.deblur(zeros.to_delayed()[0, 0], SOFT)
     with pytest.raises(ValueError, match=r"dask\.diagnostics"):
         cepstro.deblur(zeros, SOFT, nsr=1e-2, progress=print)
-    with pytest.raises(ValueError, match="psf must be a PSF or 1 of them"):
+    with pytest.raises(ValueError, match="psf must be one PSF, got 2"):
         cepstro.deblur(zeros, [SOFT, SOFT], nsr=1e-2)
 
 

@@ -59,7 +59,8 @@ def one_each(psf: PSF | Sequence[PSF], channels: int) -> list[PSF]:
     if not psfs or not all(isinstance(one, PSF) for one in psfs):
         raise TypeError(f"psf must be a PSF or one for each colour, got {psf!r:.60}")
     if len(psfs) != channels:
-        raise ValueError(f"psf must be one PSF or {channels} (one a colour), got {len(psfs)}")
+        more = f" or {channels}, one a colour" if channels > 1 else ""
+        raise ValueError(f"psf must be one PSF{more}, got {len(psfs)}")
     return psfs
 
 

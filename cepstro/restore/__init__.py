@@ -53,8 +53,8 @@ def deblur(
         the blur leaves. "auto" and None choose it for the photo.
     method : "wiener", "lucy", "sparse", "best" or None
         Wiener filter, Richardson-Lucy, total variation, and total variation corrected by networks
-        and a denoiser in turn (`restore.learned`); None is "best" with fewer steps, in 2 to
-        3 s per megapixel on two cores.
+        and a denoiser in turn (`restore.learned`); None is "best" with fewer steps, in half
+        of its time.
     noise : float, optional
         Standard deviation of the noise in encoded units (1 is white); measured if not given.
     diameter_error : float

@@ -154,7 +154,7 @@ class ByAreas:
         check_finite(window)
         out = window.copy()
         planes, targets = (x[..., None] if x.ndim == 2 else x for x in (window, out))
-        self.whole(planes, targets, _ignore)
+        self.whole(planes, targets, lambda _: None)
         return out[core]
 
     def whole(self, planes: NDArray[Any], targets: NDArray[Any], tell: Tell) -> None:
@@ -170,10 +170,6 @@ def measure(blocks: list[Blocks], task: Task) -> ByWiener | ByAreas:
         return ByAreas(task, measure_planes(blocks, task), halo)
     means, nsrs = measure_channels(blocks, task)
     return ByWiener(task, nsrs, means)
-
-
-def _ignore(fraction: float) -> None:
-    pass
 
 
 def _reach(psf: PSF, nsr: wiener.NSR, error: float) -> int:
