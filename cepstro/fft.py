@@ -227,7 +227,7 @@ def irfft2(
         with one_thread():
             out[rows] = irfft(half[rows], shape[1])
 
-    by_rows(work, shape[0], max(1, _BAND // shape[1]))
+    by_rows(work, shape[0], max(1, _ROWS // shape[1]))
     return out
 
 
