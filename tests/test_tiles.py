@@ -137,6 +137,17 @@ def test_core_of_a_window_is_that_of_the_picture_wherever_it_lies(at, sides):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(plan))(window, sides, core), made)
 
 
+def test_a_constant_and_no_method_mean_plain_wiener_as_for_deblur(tmp_path):
+    tifffile.imwrite(tmp_path / "in.tif", scene(150, 120))
+    for name, method, nsr in (("a", None, np.float32(0.25)), ("b", "wiener", 0.25)):
+        tiles.deblur_file(
+            tmp_path / "in.tif", tmp_path / f"{name}.tif", cepstro.Disk(5), method=method, nsr=nsr
+        )
+    np.testing.assert_array_equal(
+        tifffile.imread(tmp_path / "a.tif"), tifffile.imread(tmp_path / "b.tif")
+    )
+
+
 def test_method_that_needs_the_whole_picture_is_refused(tmp_path):
     tifffile.imwrite(tmp_path / "in.tif", scene(90, 60))
     with pytest.raises(ValueError, match="decides on the whole picture when to stop"):

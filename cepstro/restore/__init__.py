@@ -8,7 +8,6 @@ result as it came. Every method sees the photo in a larger frame whose surroundi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from numbers import Real
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -19,9 +18,10 @@ from cepstro.light import Light, split_alpha
 from cepstro.photo import Photo, check_finite, repack, unpack
 from cepstro.psf import PSF, one_each
 from cepstro.restore import windows
-from cepstro.restore.measured import Task, blocks_of, samples
+from cepstro.restore.measured import METHODS, asked, blocks_of, samples
 
-METHODS = ("wiener", "lucy", "sparse", "best")
+__all__ = ["METHODS", "deblur"]
+
 Progress = Callable[[float], None]
 Image = TypeVar("Image", Photo, NDArray[Any])
 
@@ -53,8 +53,8 @@ def deblur(
         the blur leaves. "auto" and None choose it for the photo.
     method : "wiener", "lucy", "sparse", "best" or None
         Wiener filter, Richardson-Lucy, total variation, and total variation corrected by networks
-        and a denoiser in turn (`restore.learned`); None is "best" with fewer steps, in half
-        of its time.
+        and a denoiser in turn (`restore.learned`); None is "best" with fewer steps, in less
+        than half of its time.
     noise : float, optional
         Standard deviation of the noise in encoded units (1 is white); measured if not given.
     diameter_error : float
@@ -88,16 +88,10 @@ def deblur(
     colour, alpha = split_alpha(pixels)
     channels = 1 if colour.ndim == 2 else colour.shape[2]
     psfs = one_each(psf, channels)
-    nsr = _number(nsr)
-    _check_noise(noise, diameter_error)
-    if method is not None and method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    if method is None and isinstance(nsr, float):
-        method = "wiener"
-    task = Task(psfs, method, nsr, noise, diameter_error, light)
+    task = asked(psfs, method, nsr, noise, diameter_error, light)
     where = samples((pixels.shape[0], pixels.shape[1]), task)
     if later:
-        windows.check_method(method)
+        windows.check_method(task.method)
         plan = windows.measure(chunks.blocks(pixels, where), task)
         lazy: Image = chunks.windows(pixels, plan, plan.halo)
         return lazy
@@ -112,24 +106,3 @@ def deblur(
         out[..., -1] = alpha
     done: Image = repack(image, out)
     return done
-
-
-def _number(nsr: object) -> float | Literal["auto"] | None:
-    """Check a noise-to-signal constant."""
-    if nsr is None:
-        return None
-    if isinstance(nsr, str) and nsr == "auto":
-        return "auto"
-    if isinstance(nsr, bool) or not isinstance(nsr, Real):
-        raise TypeError(f'nsr must be a number or "auto", got {nsr!r:.60}')
-    constant = float(nsr)
-    if not 0 <= constant < np.inf:
-        raise ValueError(f"nsr must be >= 0 and finite, got {nsr}")
-    return constant
-
-
-def _check_noise(noise: float | None, diameter_error: float) -> None:
-    if noise is not None and not 0 <= noise <= 1:
-        raise ValueError(f"noise must be 0 to 1, 1 being white, got {noise}")
-    if not 0 <= diameter_error < np.inf:
-        raise ValueError(f"diameter_error must be >= 0 px and finite, got {diameter_error}")

@@ -9,8 +9,11 @@ and NSR of each channel.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from numbers import Real
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +28,7 @@ from cepstro.restore.borders import Plane
 from cepstro.restore.prior import Prior
 from cepstro.restore.wiener import NSR
 
+METHODS = ("wiener", "lucy", "sparse", "best")
 LEAST = 1e-4  # share of clipped pixels below which they are not worth their transforms
 _MOST = 0.2  # share above which the limit is taken for the white of a page, and so for data
 _FLAT = 1e-4  # light: rests with less to them hold nothing to restore
@@ -32,6 +36,7 @@ _MEAN_SIDE, _MEAN_BLOCKS = 64, 96  # px; of blocks that tell the mean only
 _THIN = 4  # of so many rows one tells the mean slope of the tone curve
 _UNMEASURED = sparse.Scale(0.0, 0.0)
 
+Found = TypeVar("Found")
 Mask = NDArray[np.bool_]
 Blocks = NDArray[Any]  # N x n x n (x C), as encoded
 Sample = tuple[int, list[tuple[int, int]]]  # side and top left corners of blocks
@@ -39,11 +44,11 @@ Sample = tuple[int, list[tuple[int, int]]]  # side and top left corners of block
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """How a picture is to be restored: what `deblur` was asked for, checked."""
+    """How a picture is to be restored: what `deblur` was asked for, as `asked` checks it."""
 
     psfs: list[PSF]  # one a colour channel
     method: str | None
-    nsr: float | str | None
+    nsr: float | None  # None: chosen for the picture
     noise: float | None
     error: float
     light: Light
@@ -51,12 +56,40 @@ class Task:
     @property
     def constant(self) -> bool:
         """Whether a Wiener filter's NSR is given."""
-        return self.method == "wiener" and isinstance(self.nsr, (int, float))
+        return self.method == "wiener" and self.nsr is not None
 
     @property
     def alike(self) -> bool:
         """Whether three channels share one PSF, so that their luminance can be restored."""
         return len(self.psfs) == 3 and all(psf == self.psfs[0] for psf in self.psfs)
+
+
+def asked(
+    psfs: list[PSF],
+    method: str | None,
+    nsr: float | str | None,
+    noise: float | None,
+    error: float,
+    light: Light,
+) -> Task:
+    """Check what `deblur` is asked for, whether of a picture in memory or of a file."""
+    if nsr is None or (isinstance(nsr, str) and nsr == "auto"):
+        constant = None
+    elif isinstance(nsr, bool) or not isinstance(nsr, Real):
+        raise TypeError(f'nsr must be a number or "auto", got {nsr!r:.60}')
+    else:
+        constant = float(nsr)
+        if not 0 <= constant < np.inf:
+            raise ValueError(f"nsr must be >= 0 and finite, got {nsr}")
+    if noise is not None and not 0 <= noise <= 1:
+        raise ValueError(f"noise must be 0 to 1, 1 being white, got {noise}")
+    if not 0 <= error < np.inf:
+        raise ValueError(f"diameter_error must be >= 0 px and finite, got {error}")
+    if method is not None and method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    if method is None and constant is not None:
+        method = "wiener"
+    return Task(psfs, method, constant, noise, error, light)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +136,22 @@ def blocks_of(image: NDArray[Any], samples: list[Sample]) -> list[Blocks]:
 
 def measure_channels(blocks: list[Blocks], task: Task) -> tuple[list[np.float32], list[NSR]]:
     """Measure the mean light of each channel, and its NSR if it is not given."""
-    found: dict[int, tuple[np.float32, NSR]] = {}
     blocks = _checked(blocks)
 
-    def work(c: int) -> None:
+    def channel(c: int) -> tuple[np.float32, NSR]:
         planes = [to_linear(some[..., c], light=task.light) for some in blocks]
         mean = np.float32(planes[0].mean(dtype=np.float64))
-        if isinstance(task.nsr, (int, float)):
-            found[c] = mean, float(task.nsr)
-            return
+        if task.nsr is not None:
+            return mean, task.nsr
         known = None
         if task.noise is not None:
             known = task.noise * _mean_square(planes[0], task.light) ** 0.5
         psf = task.psfs[c]
         fitted = prior.fit(planes[0] - mean, psf, noise=known)
-        found[c] = mean, tuning.tuned(fitted, list(planes[1] - mean), psf, error=task.error)
+        return mean, tuning.tuned(fitted, list(planes[1] - mean), psf, error=task.error)
 
-    side_by_side(work, range(len(task.psfs)), lambda _: None)
-    means, nsrs = zip(*(found[c] for c in range(len(task.psfs))), strict=True)
+    found = _together([partial(channel, c) for c in range(len(task.psfs))])
+    means, nsrs = zip(*found, strict=True)
     return list(means), list(nsrs)
 
 
@@ -131,31 +162,30 @@ def measure_planes(blocks: list[Blocks], task: Task) -> Measured:
     light, channels = task.light, range(len(task.psfs))
     planes = [to_linear(tall[..., c], light=light) for c in channels]
     masks = [clipped(tall[..., c]) for c in channels]
-    plans: dict[int, Plan | None] = {}
     if not task.alike:
 
-        def channel(c: int) -> None:
+        def channel(c: int) -> Plan:
             crop = to_linear(crops[..., c], light=light)
-            plans[c] = _plan(planes[c], masks[c], crop, task.psfs[c], task)
+            return _plan(planes[c], masks[c], crop, task.psfs[c], task)
 
-        side_by_side(channel, channels, lambda _: None)
-        return Measured([plan for c in channels if (plan := plans[c])], [], [])
+        return Measured(_together([partial(channel, c) for c in channels]), [], [])
     luminance = mix(planes)
     bright = bright_of(masks)
     shares = [_share_of(plane, luminance) for plane in planes]
 
-    def work(c: int) -> None:
-        if c < 0:
-            crop = mix([to_linear(crops[..., c], light=light) for c in channels])
-            plans[c] = _plan(luminance, bright, crop, task.psfs[0], task)
-        else:
-            rest = planes[c] - shares[c] * luminance
-            plans[c] = _rest_plan(rest, bright | masks[c], task.psfs[0])
+    def rest(c: int) -> Plan | None:
+        plane = planes[c] - shares[c] * luminance
+        return _rest_plan(plane, bright | masks[c], task.psfs[0])
 
-    side_by_side(work, [-1, *channels], lambda _: None)  # the luminance first: it takes longest
-    of_luminance = plans.pop(-1)
-    assert of_luminance is not None
-    return Measured([of_luminance], shares, [plans[c] for c in channels])
+    def whole() -> Plan | None:
+        crop = mix([to_linear(crops[..., c], light=light) for c in channels])
+        return _plan(luminance, bright, crop, task.psfs[0], task)
+
+    # The luminance first: it takes longest.
+    works: list[Callable[[], Plan | None]] = [whole, *(partial(rest, c) for c in channels)]
+    plan, *rests = _together(works)
+    assert plan is not None
+    return Measured([plan], shares, rests)
 
 
 def _plan(plane: Plane, mask: Mask, crop: Plane, psf: PSF, task: Task) -> Plan:
@@ -165,8 +195,8 @@ def _plan(plane: Plane, mask: Mask, crop: Plane, psf: PSF, task: Task) -> Plan:
     mean = np.float32(plane.mean(dtype=np.float64))
     blocks, parts = _apart(plane - mean), list(_apart(crop - mean))
     fitted = prior.fit(blocks, psf, noise=known, clipped=_hidden(mask))
-    if isinstance(task.nsr, (int, float)):
-        fitted = fitted.at(float(task.nsr))
+    if task.nsr is not None:
+        fitted = fitted.at(task.nsr)
     share = mask.mean()
     if not LEAST < share < _MOST:
         fitted = tuning.tuned(fitted, parts, psf, error=task.error)
@@ -218,6 +248,17 @@ def _apart(plane: Plane) -> Plane:
 def _hidden(mask: Mask) -> Plane | None:
     """Blocks of a mask of clipped pixels, as `prior.fit` takes them."""
     return _apart(mask.astype(np.float32)) if mask.any() else None
+
+
+def _together(works: Sequence[Callable[[], Found]]) -> list[Found]:
+    """Results of several works, side by side."""
+    found: dict[int, Found] = {}
+
+    def one(i: int) -> None:
+        found[i] = works[i]()
+
+    side_by_side(one, range(len(works)), lambda _: None)
+    return [found[i] for i in range(len(works))]
 
 
 def _checked(blocks: list[Blocks]) -> list[Blocks]:

@@ -118,7 +118,7 @@ def observe(
     otf, variance = expected(psf, error, shape)
     power = squared(otf)
     doubt: Plane | np.float32 = np.float32(1)
-    if error > 0:
+    if variance is not None:
         doubt = 1 + variance * (prior.signal(shape) / np.float32(prior.level() ** 2))
     del variance
     filter = wiener.inverse(psf, prior, shape, error=error)

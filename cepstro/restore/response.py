@@ -34,14 +34,15 @@ def response(
     """
     otf, variance = expected(psf, error, shape)
     power = squared(otf)
-    power += variance
+    if variance is not None:
+        power += variance
     return otf, power
 
 
 def expected(
     psf: PSF, error: float, shape: tuple[int, int]
-) -> tuple[NDArray[np.inexact], NDArray[np.float32] | np.float32]:
-    """E H and var H, as `response`; the difference of E|H|^2 and |E H|^2 is lost in rounding.
+) -> tuple[NDArray[np.inexact], NDArray[np.float32] | None]:
+    """E H and var H, as `response`, None for 0; E|H|^2 - |E H|^2 would be lost in rounding.
 
     Where the scene is a billion times the noise, at the lowest frequencies, the rounding of that
     difference was worth more than the noise, and now and then negative: results burst.
@@ -49,7 +50,7 @@ def expected(
     otf: NDArray[np.inexact] = psf.otf(shape)
     diameter = getattr(psf, "diameter", None)
     if error <= 0 or diameter is None:
-        return otf, np.float32(0)
+        return otf, None
     reach = min(3**0.5 * error, 0.5 * diameter)
     changed: Any = psf
     below, above = (

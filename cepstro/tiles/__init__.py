@@ -11,7 +11,7 @@ stopped work goes on where it was (`unfinished`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,8 @@ from cepstro.light import Light
 from cepstro.photo import MAX_PIXELS, check_finite
 from cepstro.photo.limits import Limit
 from cepstro.psf import PSF, psf_to_dict
-from cepstro.restore import METHODS, windows
-from cepstro.restore.measured import Sample, Task, samples
+from cepstro.restore import windows
+from cepstro.restore.measured import Sample, asked, samples
 from cepstro.restore.windows import Core, Sides
 from cepstro.synthesis import blur
 from cepstro.synthesis import halo as blur_halo
@@ -115,18 +115,15 @@ def deblur_file(
     Stopped work, by whatever, leaves a hidden folder ``.NAME.cepstro`` beside the target; the same
     call goes on from there.
     """
-    if nsr is not None and not 0 <= nsr < np.inf:
-        raise ValueError(f"nsr must be >= 0 and finite, got {nsr}")
-    if method is not None and method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    windows.check_method(method)
+    task = asked([psf], method, nsr, noise, diameter_error, "srgb" if light is None else light)
+    windows.check_method(task.method)
 
     def plan(sheet: Sheet, form: Form, light: Light) -> tuple[Work, int]:
-        task = Task([psf] * form.colours, method, nsr, noise, diameter_error, light)
-        made = windows.measure(_blocks(sheet, samples(form.size, task)), task)
+        here = replace(task, psfs=[psf] * form.colours, light=light)
+        made = windows.measure(_blocks(sheet, samples(form.size, here)), here)
         return made, made.halo
 
-    settings = ["deblur", psf_to_dict(psf), nsr, method, noise, diameter_error]
+    settings = ["deblur", psf_to_dict(psf), task.nsr, task.method, noise, diameter_error]
     _each_sheet(Path(source), Path(target), plan, settings, light, progress)
 
 

@@ -158,7 +158,7 @@ def estimates(
     codes: np.ndarray, psf: PSF, error: float, stage: int
 ) -> tuple[np.ndarray, list[np.ndarray], float]:
     """What a stage sees of a grey photo, as `colour` prepares it, and the noise level."""
-    task = Task([psf], None, "auto", None, error, "srgb")
+    task = Task([psf], None, None, None, error, "srgb")
     plan = measure_planes(blocks_of(codes, samples(codes.shape, task)), task).plans[0]
     mean = float(plan.mean)
     plane, mask = to_linear(codes, less=mean), clipped(codes)
