@@ -1,13 +1,12 @@
 """Dask arrays: pictures worked on chunk by chunk, and only when somebody asks for the result.
 
-Each chunk is worked on together with its surroundings, as far as the work looks (`map_overlap`).
+Each chunk is worked on together with what lies around it, as far as the work looks (`overlap`).
 Dask is imported only where a Dask array is given, so nobody else needs it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +14,19 @@ from numpy.typing import NDArray
 from cepstro.fft import one_thread
 from cepstro.light import Light, check_image
 
-# A window, and whether it touches the picture's top or bottom, and its left or right side.
-Work = Callable[[NDArray[Any], tuple[bool, bool]], NDArray[Any]]
+Slices = tuple[slice, slice]
+
+
+class Parts(Protocol):
+    """How the parts of a picture are worked on (`cepstro.restore.parts`)."""
+
+    def area(self, core: Slices) -> Any:
+        """Tell what is needed around a core: the picture as far as the halo."""
+        ...
+
+    def __call__(self, window: NDArray[Any], part: Any, tell: Any) -> NDArray[Any]:
+        """Work on a part; what is made of its core."""
+        ...
 
 
 def is_lazy(image: object) -> bool:
@@ -47,33 +57,61 @@ def unpack(image: Any, light: Light | None, progress: object) -> tuple[Any, Ligh
     return image, "srgb" if light is None else light
 
 
-def blocks(image: Any, samples: list[tuple[int, list[tuple[int, int]]]]) -> list[NDArray[Any]]:
-    """Compute square blocks of a Dask array, given by side and corners: N x n x n (x C) each."""
+def read(image: Any, boxes: list[Slices]) -> list[NDArray[Any]]:
+    """Compute boxes of a Dask array."""
     import dask
 
-    found = dask.compute(
-        *([image[y : y + side, x : x + side] for y, x in corners] for side, corners in samples)
-    )
-    return [np.stack(some) for some in found]
+    return list(dask.compute(*(image[box] for box in boxes)))
 
 
-def windows(image: Any, work: Work, halo: int) -> Any:
-    """Dask array of `work` done on every chunk within its surroundings of `halo` px."""
+def cores(image: Any) -> list[list[slice]]:
+    """Where the chunks of a Dask array lie, by rows and by columns."""
+    return [
+        [
+            slice(end - length, end)
+            for length, end in zip(some, np.cumsum(some).tolist(), strict=True)
+        ]
+        for some in image.chunks[:2]
+    ]
+
+
+def at_least(image: Any, halo: int) -> Any:
+    """Join chunks until none is shorter than a halo."""
+    from dask.array.overlap import ensure_minimum_chunksize
+
+    sides = {
+        axis: ensure_minimum_chunksize(halo, image.chunks[axis])
+        for axis in (0, 1)
+        if image.shape[axis] > halo
+    }
+    short = {axis: -1 for axis in (0, 1) if image.shape[axis] <= halo}
+    return image.rechunk(sides | short)
+
+
+def windows(image: Any, work: Any, halo: int) -> Any:
+    """Dask array of `work`, a `Parts` or a Delayed of it, done on every chunk.
+
+    No chunk is shorter than `halo` px.
+    """
+    import dask
     import dask.array
 
-    def on_chunk(window: NDArray[Any], block_info: Any = None) -> NDArray[Any]:
-        here, count = block_info[0]["chunk-location"], block_info[0]["num-chunks"]
-        border = here[0] in (0, count[0] - 1), here[1] in (0, count[1] - 1)
-        with one_thread():  # Dask works on several chunks at a time
-            return work(window, border)
-
+    depth = {axis: halo if image.numblocks[axis] > 1 else 0 for axis in range(2)}
     if image.ndim == 3:
         image = image.rechunk({2: -1})
-    return dask.array.map_overlap(
+        depth[2] = 0
+    rows, columns = cores(image)
+
+    def on_chunk(window: NDArray[Any], work: Parts, block_info: Any = None) -> NDArray[Any]:
+        y, x = block_info[0]["chunk-location"][:2]
+        with one_thread():  # Dask works on several chunks at a time
+            return work(window, work.area((rows[y], columns[x])), lambda _: None)
+
+    wide = dask.array.overlap.overlap(image, depth, "none", allow_rechunk=False)
+    return wide.map_blocks(
         on_chunk,
-        image,
-        depth={axis: min(halo, image.shape[axis]) for axis in (0, 1)},
-        boundary="none",
+        work=dask.delayed(work),
         dtype=image.dtype,
+        chunks=image.chunks,
         meta=np.empty((0,) * image.ndim, image.dtype),
     )

@@ -25,6 +25,7 @@ from cepstro.light import Light, from_linear, luminance, split_alpha, to_linear
 from cepstro.noise import corner
 from cepstro.photo import Photo, check_finite, repack, unpack
 from cepstro.psf import PSF, one_each, scaled
+from cepstro.restore.areas import Area, Slices, around
 
 Progress = Callable[[float], None] | None
 
@@ -127,11 +128,32 @@ def halo(psfs: Sequence[PSF]) -> int:
     return max(4 * psf.halfwidth + 16 for psf in psfs)
 
 
+@dataclass(frozen=True, slots=True)
+class Blurred:
+    """The blur of the parts of a picture that is never held whole (see `cepstro.restore.parts`)."""
+
+    psfs: list[PSF]
+    light: Light
+    size: tuple[int, int]
+
+    def area(self, core: Slices) -> Area:
+        """Tell what has to be read around a core."""
+        return around(core, halo(self.psfs), self.size)
+
+    def __call__(
+        self, window: NDArray[Any], part: Area, tell: Callable[[float], None]
+    ) -> NDArray[Any]:
+        """Core of a part, blurred."""
+        check_finite(window)
+        return blur(window, self.psfs, light=self.light)[part.inside]
+
+
 def _lazily(image: Any, light: Light, psf: PSF | Sequence[PSF]) -> Any:
     """Dask array of the result."""
     colour, _ = split_alpha(image)
     psfs = one_each(psf, 1 if colour.ndim == 2 else colour.shape[2])
-    return chunks.windows(image, lambda window, _: blur(window, psfs, light=light), halo(psfs))
+    work = Blurred(psfs, light, image.shape[:2])
+    return chunks.windows(chunks.at_least(image, halo(psfs)), work, halo(psfs))
 
 
 @overload

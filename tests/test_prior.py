@@ -20,7 +20,11 @@ def blurred_scene(shape, psf, *, slope=2.0, power=1e-6, seed=0):
 
 def fit(plane, psf, **options):
     """The prior of a plane at hand, its mean removed."""
-    return prior.fit(measured.blocks_of(plane, [prior.places(plane.shape, psf)])[0], psf, **options)
+    return prior.fit(
+        measured.blocks_of(measured.in_memory(plane), [prior.places(plane.shape, psf)])[0],
+        psf,
+        **options,
+    )
 
 
 @pytest.mark.parametrize("middle", [0.002, 0.012])

@@ -52,7 +52,7 @@ def test_bands_come_nearer_to_the_fixed_point_than_mirrors():
     scene = rng.standard_normal((340, 440)).cumsum(0).cumsum(1).astype(np.float32)
     plane = blur_valid(scene / scene.std(), psf)[: size[0], : size[1]]
     plane -= plane.mean()
-    frame = embed(plane, frame_shape(size, psf.halfwidth))
+    frame = embed(plane, frame_shape(size, psf.halfwidth), 4 * psf.halfwidth)
     gain = wiener.border_gain(psf, 1e-2)
 
     def amiss(frame):
@@ -62,7 +62,7 @@ def test_bands_come_nearer_to_the_fixed_point_than_mirrors():
         return np.sqrt(np.mean(again**2))
 
     before = amiss(frame)
-    fill_gap(frame, size, gain, depth=4 * psf.halfwidth)
+    fill_gap(frame, size, gain, 4 * psf.halfwidth)
     assert np.array_equal(frame[: size[0], : size[1]], plane)
     assert amiss(frame) < 0.2 * before
 
@@ -74,7 +74,8 @@ def test_gap_comes_to_the_fixed_point_on_a_small_frame():
     weight = (np.fft.fftfreq(96)[:, None] ** 2 + np.fft.rfftfreq(120) ** 2 + 1e-4) ** -2
     otf = psf.otf(shape)
     scene = np.fft.irfft2(np.fft.rfft2(rng.standard_normal(shape)) * weight * otf, s=shape)
-    frame = embed((scene / scene.std()).astype(np.float32)[: size[0], : size[1]], shape)
+    plane = (scene / scene.std()).astype(np.float32)[: size[0], : size[1]]
+    frame = embed(plane, shape, 4 * psf.halfwidth)
     gain = (otf**2 / (otf**2 + 1e-4)).astype(np.float32)
 
     def amiss():
@@ -84,5 +85,5 @@ def test_gap_comes_to_the_fixed_point_on_a_small_frame():
         return np.sqrt(np.mean(again**2))
 
     before = amiss()
-    fill_gap(frame, size, lambda _: gain, depth=4 * psf.halfwidth)
+    fill_gap(frame, size, lambda _: gain, 4 * psf.halfwidth)
     assert amiss() < 0.1 * before

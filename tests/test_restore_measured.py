@@ -7,7 +7,14 @@ from test_prior import blurred_scene
 from cepstro.errors import UnsuitableImageError
 from cepstro.light import from_linear
 from cepstro.psf import Disk
-from cepstro.restore.measured import Task, blocks_of, measure_channels, measure_planes, samples
+from cepstro.restore.measured import (
+    Task,
+    blocks_of,
+    in_memory,
+    measure_channels,
+    measure_planes,
+    samples,
+)
 
 PSF = Disk(7)
 SHAPE = (300, 400)
@@ -27,7 +34,7 @@ def coloured(gains=(1.0, 0.6, 0.3)):
 
 
 def planes_of(picture, asked):
-    return measure_planes(blocks_of(picture, samples(picture.shape[:2], asked)), asked)
+    return measure_planes(blocks_of(in_memory(picture), samples(picture.shape[:2], asked)), asked)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (9, 500), (300, 400), (5000, 7000)])
@@ -74,11 +81,11 @@ def test_a_limit_that_much_of_the_picture_reaches_is_the_white_of_a_page(share, 
 def test_wiener_has_the_constant_given_or_one_of_each_channel():
     picture = coloured()[0]
     asked = task(method="wiener", nsr=1e-3)
-    means, nsrs = measure_channels(blocks_of(picture, samples(SHAPE, asked)), asked)
+    means, nsrs = measure_channels(blocks_of(in_memory(picture), samples(SHAPE, asked)), asked)
     assert nsrs == [1e-3] * 3
     assert means[0] > means[1] > means[2] > 0
     asked = task(method="wiener")
-    _, nsrs = measure_channels(blocks_of(picture, samples(SHAPE, asked)), asked)
+    _, nsrs = measure_channels(blocks_of(in_memory(picture), samples(SHAPE, asked)), asked)
     noises = [nsr.level() for nsr in nsrs]
     assert noises[0] > 1.2 * noises[1] > 1.4 * noises[2]  # light of bright channels is noisier
 

@@ -8,8 +8,7 @@ from test_prior import fit
 from cepstro.fft import irfft2, rfft2
 from cepstro.light import linear_to_srgb, srgb_to_linear, steepness
 from cepstro.psf import Disk, Kernel, Motion
-from cepstro.restore import METHODS, deblur
-from cepstro.restore.areas import areas, halo
+from cepstro.restore import METHODS, areas, deblur
 from cepstro.restore.dct import basis, coefficient_variance, denoise, shifts
 from cepstro.restore.gradients import divergence, gradients, shrink
 from cepstro.restore.observation import observe, weigh
@@ -325,42 +324,58 @@ def test_a_turned_picture_is_restored_as_the_result_turned(method, most):
     assert np.abs(mirrored[:, ::-1] - straight).mean() < most
 
 
-def test_areas_cover_a_picture_once_and_join_without_seams(monkeypatch):
-    cut = areas((1000, 1700), 8, side=300)
+@pytest.fixture
+def small_areas(monkeypatch):
+    """Areas of about 200 px with their halos."""
+    monkeypatch.setattr(areas, "TILE", 64)
+    monkeypatch.setattr(areas, "_MOST", 384)
+
+
+def test_areas_cover_a_picture_once_and_join_without_seams(request, monkeypatch):
+    blurred, _, psf = example("skimage_astronaut.png", 6, 1.0, (330, 420))
+    whole = deblur(blurred, psf).astype(int)
+    request.getfixturevalue("small_areas")
     covered = np.zeros((1000, 1700), int)
-    for part in cut:
+    for part in areas.areas((1000, 1700), 8):
         covered[part.core] += 1
         assert all(s.start % 8 == 0 for s in (*part.outer, *part.core))
         assert covered[part.outer][part.inside].shape == covered[part.core].shape
     assert (covered == 1).all()
-    blurred, _, psf = example("skimage_astronaut.png", 6, 1.0, (330, 420))
-    whole = deblur(blurred, psf).astype(int)
-    monkeypatch.setattr(
-        "cepstro.restore.colour.areas", lambda size, reach, **_: areas(size, reach, side=150)
-    )
+    assert len(areas.areas((330, 420), psf.halfwidth)) == 2
     tiled = deblur(blurred, psf).astype(int)
     apart = np.abs(tiled - whole)[25:-25, 25:-25]  # away from the picture's border
     assert apart.mean() < 0.1
     assert np.mean(apart > 1) < 0.003
-    seams = apart[[160 - 26, 160 - 25]]
-    assert seams.mean() < 0.1
+    seam = areas.cuts(420, psf.halfwidth)[1].start - 25
+    assert apart[:, [seam - 1, seam]].mean() < 0.1
 
 
 @pytest.mark.parametrize("halfwidth", [3, 17, 51, 100, 150])
 @pytest.mark.parametrize("size", [(816, 1224), (2000, 3000), (4000, 6000), (5774, 8660)])
 def test_areas_are_small_enough_to_hold_two_and_large_beside_their_halos(size, halfwidth):
-    cut = areas(size, halfwidth)
-    reach = halo(halfwidth)
+    cut = areas.areas(size, halfwidth)
+    reach = areas.halo(halfwidth)
     for part in cut:
         for outer, core, length in zip(part.outer, part.core, size, strict=True):
-            assert outer.stop - outer.start <= max(2200, 4 * reach) + 8
+            assert outer.stop - outer.start <= max(2304, 4 * reach + 512)
             assert length == core.stop - core.start or core.stop - core.start >= reach
+            assert core.start % 512 == 0
     seen = sum(np.prod([s.stop - s.start for s in part.outer]) for part in cut)
     if halfwidth <= 17:
-        assert seen <= 1.25 * np.prod(size)
+        assert seen <= 1.3 * np.prod(size)
 
 
-def test_exception_cancels_work_in_several_areas(monkeypatch):
+@pytest.mark.parametrize(("length", "count"), [(1, 1), (64, 1), (191, 2), (500, 3), (1281, 10)])
+def test_pieces_of_a_side_are_even_and_begin_at_whole_tiles(length, count):
+    pieces = areas.even(length, count, 64)
+    assert [p.stop for p in pieces[:-1]] == [p.start for p in pieces[1:]]
+    assert (pieces[0].start, pieces[-1].stop) == (0, length)
+    assert len(pieces) == count
+    most = -(-length // 64 // count) * 64 + 64
+    assert all(p.start % 64 == 0 and 0 < p.stop - p.start <= most for p in pieces)
+
+
+def test_exception_cancels_work_in_several_areas(small_areas):
     class Stop(Exception):
         pass
 
@@ -368,11 +383,21 @@ def test_exception_cancels_work_in_several_areas(monkeypatch):
         if fraction > 0:
             raise Stop
 
-    monkeypatch.setattr(
-        "cepstro.restore.colour.areas", lambda size, reach, **_: areas(size, reach, side=64)
-    )
+    assert len(areas.areas((400, 400), 3)) > 3
     with pytest.raises(Stop):
-        deblur(np.random.default_rng(0).random((200, 200, 3)), Disk(5), progress=stop)
+        deblur(np.random.default_rng(0).random((400, 400, 3)), Disk(5), progress=stop)
+
+
+@pytest.mark.parametrize("method", [*METHODS, None])
+def test_result_does_not_hang_on_the_number_of_threads(monkeypatch, method):
+    rng = np.random.default_rng(8)
+    light = 0.5 + 0.35 * np.sin(rng.standard_normal((600, 700)).cumsum(0).cumsum(1) / 40)
+    blurred = record(blur_valid(light, Disk(9)), noise=0.5)
+    monkeypatch.setenv("CEPSTRO_THREADS", "3")
+    together = deblur(blurred, Disk(9), method=method)
+    monkeypatch.setenv("CEPSTRO_THREADS", "1")
+    alone = deblur(blurred, Disk(9), method=method)
+    np.testing.assert_array_equal(alone, together)
 
 
 def page(height=200, width=260, *, white=1.0):

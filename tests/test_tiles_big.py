@@ -14,7 +14,7 @@ import cepstro
 from cepstro import tiles
 from cepstro.cli import app
 from cepstro.errors import MissingExtraError, ReadError, WriteError
-from cepstro.tiles import unfinished
+from cepstro.restore import areas, parts
 
 zarr = pytest.importorskip("zarr")
 DISK = cepstro.Disk(5)
@@ -28,8 +28,8 @@ SCALE = [{"type": "scale", "scale": [1.0, 0.25, 0.25]}]
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(unfinished, "TILE", 64)
-    monkeypatch.setattr(tiles, "_CORE", 128)
+    monkeypatch.setattr(areas, "TILE", 64)
+    monkeypatch.setattr(parts, "_CORE", 128)
 
 
 @pytest.fixture(scope="module")

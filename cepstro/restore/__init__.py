@@ -8,6 +8,7 @@ result as it came. Every method sees the photo in a larger frame whose surroundi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -17,8 +18,8 @@ from cepstro import chunks
 from cepstro.light import Light, split_alpha
 from cepstro.photo import Photo, check_finite, repack, unpack
 from cepstro.psf import PSF, one_each
-from cepstro.restore import windows
-from cepstro.restore.measured import METHODS, asked, blocks_of, samples
+from cepstro.restore import parts, windows
+from cepstro.restore.measured import METHODS, asked, blocks_of, in_memory, samples
 
 __all__ = ["METHODS", "deblur"]
 
@@ -92,15 +93,15 @@ def deblur(
     where = samples((pixels.shape[0], pixels.shape[1]), task)
     if later:
         windows.check_method(task.method)
-        plan = windows.measure(chunks.blocks(pixels, where), task)
-        lazy: Image = chunks.windows(pixels, plan, plan.halo)
+        plan = windows.measure(blocks_of(partial(chunks.read, pixels), where), task)
+        lazy: Image = parts.lazily(plan, pixels)
         return lazy
     check_finite(colour)
     tell = progress or (lambda _: None)
     tell(0.0)
     out = np.empty_like(pixels)
     planes, targets = (x[..., None] if x.ndim == 2 else x for x in (pixels, out))
-    windows.measure(blocks_of(colour, where), task).whole(planes, targets, tell)
+    windows.measure(blocks_of(in_memory(colour), where), task).whole(planes, targets, tell)
     tell(1.0)
     if alpha is not None:
         out[..., -1] = alpha

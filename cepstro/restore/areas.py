@@ -8,8 +8,8 @@ of `sparse` all, all, and all but 1 of 460. A halo of 160 px in place of 96 brou
 texture from 1 of 32 to 1 of 78.
 Areas are as large as two of them fit into 2 GB: 24 MP and a disk of 9 px are 1.12 times as much
 work as the picture without halos, areas of 1024 px 1.4. Each runs on its share of the cores.
-Corners are multiples of 8 px, so that the blocks of the denoiser and the squares of the networks
-fall as in the whole picture.
+A picture in memory, a file that is never held whole and a Dask array are cut alike, at whole tiles
+of the file, so the strong methods give the same values of all three.
 """
 
 from __future__ import annotations
@@ -19,30 +19,38 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from itertools import pairwise
 from threading import Event
+from typing import TypeVar
 
 from cepstro.fft import side_by_side
 
-_STEP = 8
+TILE = 512  # px: of files written; corners of areas are multiples
+_STEP = 8  # px: side of the denoiser's blocks and the networks' squares, which halos leave in place
 _LEAST = 96  # px: networks look 40 px far, and twice
-_MOST = 2200  # px of a side with its halo: halos cost a seventh, two areas at a time 2 GB
-_HALOS = 4  # or so many halos, for large PSFs
+_MOST = 2304  # px of a side with its halo: halos cost a seventh, two areas at a time 2 GB
 
 Slices = tuple[slice, slice]
+Tell = Callable[[float], None]
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """Part of a picture: `outer` with its halo, `core` what is kept, `inside` the core in outer."""
+    """Part of a picture: `core` is what is kept of it, `outer` reaches further by a halo."""
 
     outer: Slices
     core: Slices
-    inside: Slices
+
+    @property
+    def inside(self) -> Slices:
+        """The core in outer."""
+        (y, x), (top, left) = self.core, (part.start for part in self.outer)
+        return slice(y.start - top, y.stop - top), slice(x.start - left, x.stop - left)
 
 
-def areas(size: tuple[int, int], halfwidth: int, *, side: int | None = None) -> list[Area]:
-    """Cut a picture of `size` into areas for a PSF of `halfwidth`, of about `side` px if given."""
-    reach = halo(halfwidth)
-    return [_area(y, x) for y in _cuts(size[0], side, reach) for x in _cuts(size[1], side, reach)]
+def areas(size: tuple[int, int], halfwidth: int) -> list[Area]:
+    """Cut a picture of `size` into areas for a PSF of `halfwidth`."""
+    rows, columns = (cuts(length, halfwidth) for length in size)
+    return [around((y, x), halo(halfwidth), size) for y in rows for x in columns]
 
 
 def halo(halfwidth: int) -> int:
@@ -50,39 +58,35 @@ def halo(halfwidth: int) -> int:
     return max(-(-(6 * halfwidth + 16) // _STEP) * _STEP, _LEAST)
 
 
-def _area(y: tuple[int, int, int, int], x: tuple[int, int, int, int]) -> Area:
-    outer, core, inside = (
-        tuple(slice(a, b) for a, b in pair)
-        for pair in (
-            ((y[0], y[3]), (x[0], x[3])),
-            ((y[1], y[2]), (x[1], x[2])),
-            ((y[1] - y[0], y[2] - y[0]), (x[1] - x[0], x[2] - x[0])),
-        )
+def around(core: Slices, halo: int, size: tuple[int, int]) -> Area:
+    """Area of a picture of `size` that reaches further than its core by a halo."""
+    y, x = (
+        slice(max(part.start - halo, 0), min(part.stop + halo, length))
+        for part, length in zip(core, size, strict=True)
     )
-    return Area((outer[0], outer[1]), (core[0], core[1]), (inside[0], inside[1]))
+    return Area((y, x), core)
 
 
-def _cuts(length: int, side: int | None, halo: int) -> list[tuple[int, int, int, int]]:
-    """Start of the halo, start and end of the core, end of the halo, one for each piece."""
-    count = _count(length, halo) if side is None else max(1, round(length / side))
-    edges = [round(i * length / count / _STEP) * _STEP for i in range(count)] + [length]
-    return [(max(0, a - halo), a, b, min(length, b + halo)) for a, b in pairwise(edges)]
-
-
-def _count(length: int, halo: int) -> int:
-    """Fewest pieces of a side that keep within the bounds with their halos."""
-    count = 1
-    while length / count + min(count - 1, 2) * halo > max(_MOST, _HALOS * halo):
+def cuts(length: int, halfwidth: int) -> list[slice]:
+    """Cut a side into the fewest pieces that keep within the bounds with their halos."""
+    halos, tiles, count = 2 * halo(halfwidth), -(-length // TILE), 1
+    most = max(_MOST, -(-halos // TILE) * TILE + halos)
+    while min(-(-tiles // count) * TILE, length) + min(count - 1, 2) * halos // 2 > most:
         count += 1
-    return count
+    return even(length, count, TILE)
+
+
+def even(length: int, count: int, step: int) -> list[slice]:
+    """Cut a side into about even pieces that begin at multiples of `step`."""
+    steps = -(-length // step)
+    edges = [round(i * steps / count) * step for i in range(count)] + [length]
+    return [slice(*edge) for edge in pairwise(edges)]
 
 
 def on_all(
-    work: Callable[[Area, Callable[[float], None]], None],
-    parts: list[Area],
-    tell: Callable[[float], None],
+    work: Callable[[Part, Tell], None], parts: list[Part], tell: Tell, *, most: int | None = None
 ) -> None:
-    """Work on every area, several at a time; an exception from `tell` or `work` ends it all.
+    """Work on every part, `most` at a time; an exception from `tell` or `work` ends it all.
 
     `tell` is called from this thread only.
     """
@@ -96,4 +100,4 @@ def on_all(
         if over.is_set():
             raise CancelledError
 
-    side_by_side(lambda part: work(part, unless_over), parts, tell, over=over)
+    side_by_side(lambda part: work(part, unless_over), parts, tell, most=most, over=over)

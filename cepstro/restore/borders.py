@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.fft import columns, good_size, irfft, rfft
+from cepstro.fft import columns, good_size, irfft, one_thread, rfft
 
 Plane = NDArray[np.float32]
 Gain = Callable[[tuple[int, int]], Plane]  # shape of a frame -> A at its frequencies (rfft2 layout)
@@ -43,35 +43,51 @@ _TOGETHER = 64  # frequencies solved at a time, all as often as the hardest: 256
 
 def frame_shape(shape: tuple[int, int], halfwidth: int) -> tuple[int, int]:
     """Sides of a frame with fast transforms and a gap in which the picture fades out."""
-    gap = max(8, 4 * halfwidth)
-    return good_size(shape[0] + gap), good_size(shape[1] + gap)
+    return frame_side(shape[0], halfwidth), frame_side(shape[1], halfwidth)
 
 
-def embed(plane: Plane, frame: tuple[int, int]) -> Plane:
-    """Lay a plane in the corner of a frame; the mirrored sides cross-fade in the gap."""
+def frame_side(length: int, halfwidth: int) -> int:
+    """One of these sides."""
+    return good_size(length + max(8, 4 * halfwidth))
+
+
+def depth(halfwidth: int) -> int:
+    """How deep a picture is looked at along its sides, px."""
+    return max(16, 4 * halfwidth)
+
+
+def embed(plane: Plane, frame: tuple[int, int], deep: int) -> Plane:
+    """Lay a plane in the corner of a frame; its sides, mirrored, cross-fade in the gap."""
     out = np.empty(frame, np.float32)
     out[: plane.shape[0], : plane.shape[1]] = plane
-    mirror(out, plane.shape)
+    mirror(out, plane.shape, deep)
     return out
 
 
-def mirror(frame: Plane, size: tuple[int, ...]) -> None:
-    """Fill the gap around a picture of `size` in the corner of its frame, as `embed` does."""
+def mirror(frame: Plane, size: tuple[int, ...], deep: int) -> None:
+    """Fill the gap around a picture of `size` in the corner of its frame, as `embed` does.
+
+    Sides are mirrored as `deep` as that, back and forth in a wider gap.
+    """
     height, width = size
-    _cross_fade(frame[:, :width].T, height)
-    _cross_fade(frame, width)
+    _cross_fade(frame[:, :width].T, height, deep)
+    _cross_fade(frame, width, deep)
 
 
-def _cross_fade(rows: Plane, size: int) -> None:
+def _cross_fade(rows: Plane, size: int, deep: int) -> None:
     """Fill the columns from `size` on with the mirrored ends, faded into each other."""
     gap = rows.shape[1] - size
     if gap == 0:
         return
     at = np.arange(gap)
     weight = (0.5 + 0.5 * np.cos(np.pi * (at + 1) / (gap + 1))).astype(np.float32)
-    after = rows[:, _mirror(size + at, size)]
-    before = rows[:, _mirror(at - gap, size)]
-    rows[:, size:] = before + weight * (after - before)
+    from_end = _mirror(at, min(deep, size))
+    before = rows[:, from_end[::-1]]
+    made = rows[:, size - 1 - from_end]
+    made -= before
+    made *= weight
+    made += before
+    rows[:, size:] = made
 
 
 def _mirror(index: NDArray[np.intp], size: int) -> NDArray[np.intp]:
@@ -80,60 +96,98 @@ def _mirror(index: NDArray[np.intp], size: int) -> NDArray[np.intp]:
     return np.where(index < size, index, 2 * size - 1 - index)
 
 
-def fill_gap(
-    frame: Plane,
-    size: tuple[int, int],
-    gain: Gain,
-    *,
-    depth: int,
-    sides: tuple[bool, bool] = (True, True),
-) -> None:
+def fill_gap(frame: Plane, size: tuple[int, int], gain: Gain, deep: int) -> None:
     """Fill the gap around a picture of `size` in the corner of its frame, in place.
 
-    `sides` says whether the gap below it, and whether that beside it, is to be solved. Where bands
-    of `depth` px along the gaps are a small part of the frame, only they are.
+    Where bands of `deep` px along the gap are a small part of the frame, only they are solved.
     """
     (height, width), (rows, columns) = frame.shape, size
-    if not any(sides):
-        return
-    bands = [_band(gap, depth) for gap in (height - rows, width - columns)]
-    if bands[0] * width + bands[1] * height > _SMALL * height * width:
+    bands = _bands((height, width), size, deep)
+    if bands is None:
         whole = gain((height, width))
         turned = _turned(whole, width)
         for _ in range(_TURNS):
             _fill_rows(frame.T, slice(columns, None), turned)
             _fill_rows(frame, slice(rows, None), whole)
         return
-    if sides[1]:
-        _fill_seam(frame.T, columns, _turned(gain((height, bands[1])), bands[1]), depth)
-    if sides[0]:
-        _fill_seam(frame, rows, gain((bands[0], width)), depth)
+    _fill_seam(frame.T, columns, _turned(gain((height, bands[1])), bands[1]), deep)
+    _fill_seam(frame, rows, gain((bands[0], width)), deep)
 
 
-def _band(gap: int, depth: int) -> int:
-    """Rows of a band: `depth` on either side of the gap, and a second gap that joins its ends."""
-    return good_size(2 * depth + gap + min(gap, depth // 2))
+def looked_at(size: tuple[int, int], frame: tuple[int, int], deep: int) -> tuple[int, int]:
+    """Tell how many first and last rows, and columns, of a picture the gap hangs on."""
+    return size if _bands(frame, size, deep) is None else (deep, deep)
 
 
-def _fill_seam(frame: Plane, rows: int, gain: Plane, depth: int) -> None:
-    """Fill the gap below the picture, all across the frame, from `depth` px on either side."""
+def gap_of(
+    rows: Plane,
+    columns: Plane,
+    frame: tuple[int, int],
+    size: tuple[int, int],
+    gain: Gain,
+    deep: int,
+) -> tuple[Plane, Plane]:
+    """Content of the gap beside a picture of `size` and below it, as `fill_gap` leaves it.
+
+    The gap hangs on the picture's first and last rows and columns alone, as many as `looked_at`
+    says, which lie together in `rows` and `columns`: a frame from which what lies between them is
+    left out has the same gap. Returns height of the frame x gap, and gap x width of the frame.
+    """
+    bands = _bands(frame, size, deep)
+    if bands is None:
+        whole = embed(rows, frame, deep)
+        fill_gap(whole, size, gain, deep)
+        return whole[:, size[1] :], whole[size[0] :]
+    gap = frame[0] - size[0], frame[1] - size[1]
+    high, wide = len(rows), columns.shape[1]
+    tall = embed(columns, (frame[0], wide + gap[1]), deep)
+    _fill_seam(tall.T, wide, _turned(gain((frame[0], bands[1])), bands[1]), deep)
+    beside = tall[:, wide:].copy()
+    del tall
+    flat = embed(rows, (high + gap[0], frame[1]), deep)
+    there = np.r_[: high // 2, size[0] - (high - high // 2) : frame[0]]  # rows of the frame
+    flat[:, size[1] :] = beside[there]
+    _fill_seam(flat, high, gain((bands[0], frame[1])), deep)
+    return beside, flat[high:].copy()
+
+
+def _bands(frame: tuple[int, int], size: tuple[int, int], deep: int) -> tuple[int, int] | None:
+    """Rows of the bands along both gaps; None if they are too large a part of the frame."""
+    down, across = (_band(a - b, deep) for a, b in zip(frame, size, strict=True))
+    if down * frame[1] + across * frame[0] > _SMALL * frame[0] * frame[1]:
+        return None
+    return down, across
+
+
+def _band(gap: int, deep: int) -> int:
+    """Rows of a band: `deep` on either side of the gap, and a second gap that joins its ends."""
+    return good_size(2 * deep + gap + min(gap, deep // 2))
+
+
+def _fill_seam(frame: Plane, rows: int, gain: Plane, deep: int) -> None:
+    """Fill the gap below the picture, all across the frame, from `deep` px on either side."""
     gap = len(frame) - rows
     band = np.empty((len(gain), frame.shape[1]), np.float32)
-    band[: depth + gap] = frame[rows - depth :]
-    band[depth + gap : 2 * depth + gap] = frame[:depth]
-    _cross_fade(band.T, 2 * depth + gap)
-    unseen = np.r_[depth : depth + gap, 2 * depth + gap : len(band)]
+    band[: deep + gap] = frame[rows - deep :]
+    band[deep + gap : 2 * deep + gap] = frame[:deep]
+    _cross_fade(band.T, 2 * deep + gap, deep)
+    unseen = np.r_[deep : deep + gap, 2 * deep + gap : len(band)]
     _fill_rows(band, unseen, gain)
-    frame[rows:] = band[depth : depth + gap]
+    frame[rows:] = band[deep : deep + gap]
 
 
 def _fill_rows(frame: Plane, unseen: slice | NDArray[np.intp], gain: Plane) -> None:
-    """Fill the rows `unseen` of a periodic frame, in place; they hold a first guess."""
-    half = rfft(frame)
-    for start in range(0, half.shape[1], _TOGETHER):  # two threads take longer: the GIL
-        some = slice(start, start + _TOGETHER)
-        _settle(half[:, some], unseen, gain[:, some])
-    frame[unseen] = irfft(half[unseen], frame.shape[1])
+    """Fill the rows `unseen` of a periodic frame, in place; they hold a first guess.
+
+    On one thread: two take longer (the GIL), and how rows are shared out changes their last digit,
+    and with it, now and then, the number of steps.
+    """
+    with one_thread():
+        half = rfft(frame)
+        for start in range(0, half.shape[1], _TOGETHER):
+            some = slice(start, start + _TOGETHER)
+            _settle(half[:, some], unseen, gain[:, some])
+        frame[unseen] = irfft(half[unseen], frame.shape[1])
 
 
 def _settle(values: Spectra, unseen: slice | NDArray[np.intp], weight: Plane) -> None:

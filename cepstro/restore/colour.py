@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from cepstro.fft import rfft2
 from cepstro.light import clipped, from_linear, steepness, to_linear
-from cepstro.psf import PSF
 from cepstro.restore import learned, lucy, plug_and_play, sparse, wiener
 from cepstro.restore.areas import Area, areas, on_all
 from cepstro.restore.borders import Plane
@@ -65,24 +64,28 @@ class Job:
 
 
 def restore(job: Job) -> None:
-    """Restore a picture by a strong method: its luminance if it can be, else each channel."""
+    """Restore a picture by a strong method."""
+    size = job.planes.shape[0], job.planes.shape[1]
+    whole = slice(0, size[0]), slice(0, size[1])
+    # Richardson-Lucy decides when to stop on the whole picture.
+    parts = [Area(whole, whole)] if job.task.method == "lucy" else areas(size, job.task.halfwidth)
+    on_all(partial(restore_area, job), parts, job.progress)
+
+
+def restore_area(job: Job, part: Area, tell: Tell) -> None:
+    """Restore an area of a picture: its luminance if it can be, else each channel."""
     if job.measured.rests:
-        on_all(partial(_by_luminance, job), _areas(job, job.measured.plans[0].psf), job.progress)
+        _by_luminance(job, part, tell)
         return
     count = len(job.measured.plans)
     for c, plan in enumerate(job.measured.plans):
 
-        def tell(fraction: float, c: int = c) -> None:
-            job.progress((c + fraction) / count)
+        def so_far(fraction: float, c: int = c) -> None:
+            tell((c + fraction) / count)
 
-        on_all(partial(_by_channel, job, c), _areas(job, plan.psf), tell)
-
-
-def _by_channel(job: Job, c: int, part: Area, tell: Tell) -> None:
-    """Restore an area of one channel by the strong method."""
-    mask = clipped(job.planes[(*part.outer, c)])
-    sharp = _strong(job.task, job.measured.plans[c], job.light(part.outer, c), mask, tell)
-    job.store(c, sharp[part.inside], part.core)
+        mask = clipped(job.planes[(*part.outer, c)])
+        sharp = _strong(job.task, plan, job.light(part.outer, c), mask, so_far)
+        job.store(c, sharp[part.inside], part.core)
 
 
 def _by_luminance(job: Job, part: Area, tell: Tell) -> None:
@@ -100,12 +103,6 @@ def _by_luminance(job: Job, part: Area, tell: Tell) -> None:
         plane += found.shares[c] * sharp
         job.store(c, plane[part.inside], part.core)
         tell(0.8 + 0.06 * (c + 1))
-
-
-def _areas(job: Job, psf: PSF) -> list[Area]:
-    size = job.planes.shape[0], job.planes.shape[1]
-    # Richardson-Lucy decides when to stop on the whole picture.
-    return areas(size, psf.halfwidth, side=max(size) if job.task.method == "lucy" else None)
 
 
 def _strong(task: Task, plan: Plan, plane: Plane, mask: Mask, tell: Tell) -> Plane:

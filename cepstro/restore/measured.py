@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -40,6 +41,7 @@ Found = TypeVar("Found")
 Mask = NDArray[np.bool_]
 Blocks = NDArray[Any]  # N x n x n (x C), as encoded
 Sample = tuple[int, list[tuple[int, int]]]  # side and top left corners of blocks
+Read = Callable[[list[tuple[slice, slice]]], list[NDArray[Any]]]  # boxes -> their pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,11 @@ class Task:
     def constant(self) -> bool:
         """Whether a Wiener filter's NSR is given."""
         return self.method == "wiener" and self.nsr is not None
+
+    @property
+    def halfwidth(self) -> int:
+        """Of the widest PSF, px."""
+        return max(psf.halfwidth for psf in self.psfs)
 
     @property
     def alike(self) -> bool:
@@ -126,12 +133,18 @@ def samples(shape: tuple[int, int], task: Task) -> list[Sample]:
     return [prior.places(shape, psf), tuning.places(shape, psf)]
 
 
-def blocks_of(image: NDArray[Any], samples: list[Sample]) -> list[Blocks]:
-    """Cut the blocks out of a picture in memory."""
-    return [
-        np.stack([image[y : y + side, x : x + side] for y, x in corners])
-        for side, corners in samples
+def blocks_of(read: Read, samples: list[Sample]) -> list[Blocks]:
+    """Read the blocks of a picture, all at once."""
+    boxes = [
+        (slice(y, y + side), slice(x, x + side)) for side, corners in samples for y, x in corners
     ]
+    found = iter(read(boxes))
+    return [np.stack(list(islice(found, len(corners)))) for _, corners in samples]
+
+
+def in_memory(image: NDArray[Any]) -> Read:
+    """How boxes of a picture in memory are read."""
+    return lambda boxes: [image[box] for box in boxes]
 
 
 def measure_channels(blocks: list[Blocks], task: Task) -> tuple[list[np.float32], list[NSR]]:

@@ -147,7 +147,7 @@ def spread(slope: Plane, mean: float, seen: Observation) -> Plane:
     the neighbours arrives by the inverse filter, whose reach is the PSF's.
     """
     square = slope * slope
-    spectrum = rfft2(embed(square - np.float32(mean), seen.shape))
+    spectrum = rfft2(embed(square - np.float32(mean), seen.shape, max(square.shape)))
     spectrum *= np.sqrt(seen.power)
     local = irfft2(spectrum, seen.shape, overwrite=True)
     local += np.float32(mean)

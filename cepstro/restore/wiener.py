@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cepstro.fft import by_rows, irfft, multiply, one_thread, rfft2, unroll
 from cepstro.psf import PSF
-from cepstro.restore.borders import Gain, Plane, fill_gap, frame_shape, mirror
+from cepstro.restore.borders import Gain, Plane, depth, fill_gap, frame_shape, mirror
 from cepstro.restore.prior import Prior
 from cepstro.restore.response import response
 
@@ -65,20 +65,11 @@ def border_gain(psf: PSF, nsr: NSR, *, error: float = 0.0) -> Gain:
     return gain
 
 
-def surround(
-    frame: Plane,
-    size: tuple[int, int],
-    halfwidth: int,
-    gain: Gain,
-    *,
-    sides: tuple[bool, bool] = (True, True),
-) -> None:
-    """Continue a plane (its mean removed) in the corner of its frame over the frame's gap.
-
-    Only mirrored are the gaps below and beside it that `sides` leaves out.
-    """
-    mirror(frame, size)
-    fill_gap(frame, size, gain, depth=max(16, 4 * halfwidth), sides=sides)
+def surround(frame: Plane, size: tuple[int, int], halfwidth: int, gain: Gain) -> None:
+    """Continue a plane (its mean removed) in the corner of its frame over the frame's gap."""
+    deep = depth(halfwidth)
+    mirror(frame, size, deep)
+    fill_gap(frame, size, gain, deep)
 
 
 def restore(frame: Plane, size: tuple[int, int], filter: NDArray[np.inexact]) -> Plane:

@@ -1,10 +1,8 @@
-"""Deblurring a picture of which all is measured: whole, or window by window.
+"""Deblurring a picture of which all is measured: whole, or part by part.
 
-Pictures that are never held whole (tiles, Dask arrays) come in windows. What a method makes of a
-pixel hangs on its surroundings no further than a halo; a window that reaches further than its core
-by that much gives in the core what the whole picture gives. The halo of a Wiener filter W is the
-distance r at which the tail of its response to an edge, the sums over |x| > r of the transform of W
-along each axis, has fallen below `_TAIL`; that of the other methods is twice the one of `areas`.
+Pictures that are never held whole (tiles, Dask arrays) are restored part by part (`parts`), as in
+memory: the strong methods in the same areas, and so to the same values; a Wiener filter in windows
+of the frame that continues the whole picture, to what its response beyond a halo leaves.
 Richardson-Lucy decides on the whole picture when to stop, and is refused.
 """
 
@@ -20,22 +18,19 @@ from numpy.typing import NDArray
 
 from cepstro.fft import meanwhile
 from cepstro.light import from_linear, to_linear
-from cepstro.photo import check_finite
 from cepstro.psf import PSF, Motion
 from cepstro.restore import wiener
-from cepstro.restore.areas import halo as areas_halo
+from cepstro.restore.areas import Area, Slices
 from cepstro.restore.borders import Gain, Plane, frame_shape
-from cepstro.restore.colour import Job, restore
+from cepstro.restore.colour import Job, restore, restore_area
 from cepstro.restore.measured import Blocks, Measured, Task, measure_channels, measure_planes
 
+LONGEST_HALO = 2048  # px
 _TAIL = 1e-3  # of an edge's height: what may reach a pixel from beyond the halo
-_LONGEST_HALO = 1024  # px
-_KEPT = 4  # filters: those of windows in the middle, at two sides and in the corners
+_KEPT = 4  # filters a channel: those of windows in the middle, at two sides and in the corner
 
 Tell = Callable[[float], None]
-Sides = tuple[bool, bool]  # whether a window touches the picture's top or bottom, left or right
-Core = tuple[slice, slice]  # part of a window
-ALL: Core = slice(None), slice(None)
+Lay = Callable[[Plane], None]
 
 
 def check_method(method: str | None) -> None:
@@ -71,45 +66,55 @@ class ByWiener:
         task = self.task
         return max(_reach(*pair, task.error) for pair in zip(task.psfs, self.nsrs, strict=True))
 
-    def __call__(
-        self, window: NDArray[Any], border: Sides = (True, True), core: Core = ALL
-    ) -> NDArray[Any]:
-        """Restore the core of a window as encoded; `border`: it touches that of the picture."""
-        check_finite(window)
-        out = window[core].copy()
-        planes, targets = (x[..., None] if x.ndim == 2 else x for x in (window, out))
-        size = window.shape[0], window.shape[1]
-        rows, columns = (slice(*part.indices(n)) for part, n in zip(core, size, strict=True))
-        for c in range(len(self.nsrs)):
-            self._channel(c, planes, targets, border, (rows, columns))
-        return out
-
     def whole(self, planes: NDArray[Any], targets: NDArray[Any], tell: Tell) -> None:
         """Restore a whole picture (H x W x C, or with alpha)."""
-        size = planes.shape[0], planes.shape[1]
+        size, halfwidth = planes.shape[:2], self.task.halfwidth
+        shape = frame_shape((size[0], size[1]), halfwidth)
         for c in range(len(self.nsrs)):
-            self._channel(c, planes, targets, (True, True), (slice(0, size[0]), slice(0, size[1])))
+
+            def lay(frame: Plane, c: int = c) -> None:
+                seen = frame[: size[0], : size[1]]
+                to_linear(planes[..., c], light=self.task.light, out=seen, less=self.means[c])
+
+            def surround(frame: Plane, c: int = c) -> None:
+                wiener.surround(frame, (size[0], size[1]), halfwidth, self.gain(c))
+
+            core = slice(0, size[0]), slice(0, size[1])
+            self.channel(c, shape, lay, surround, core, targets)
             tell((c + 1) / len(self.nsrs))
 
-    def _channel(
-        self, c: int, planes: NDArray[Any], targets: NDArray[Any], border: Sides, core: Core
+    def channel(
+        self,
+        c: int,
+        shape: tuple[int, int],
+        lay: Lay,
+        surround: Lay,
+        core: Slices,
+        targets: NDArray[Any],
     ) -> None:
-        """Restore the core of one channel of a window."""
-        psf, light = self.task.psfs[c], self.task.light
-        size = planes.shape[0], planes.shape[1]
-        shape = frame_shape(size, psf.halfwidth)
+        """Restore the core of one channel of a frame of `shape`, as encoded, into `targets`.
+
+        `lay` puts the light in the frame, less its mean, and `surround` what continues it.
+        """
+        light, mean = self.task.light, self.means[c]
         frame, spectrum = memory = self._free(shape)
-        seen = frame[: size[0], : size[1]]
-        to_linear(planes[..., c], light=light, out=seen, less=self.means[c])
-        gain = self._gain(psf, self.nsrs[c])
-        with meanwhile(lambda: self._filter(psf, self.nsrs[c], shape)) as filter:
-            wiener.surround(frame, size, psf.halfwidth, gain, sides=border)
+        lay(frame)
+        with meanwhile(lambda: self._filter(c, shape)) as filter:
+            surround(frame)
 
         def store(rows: slice, band: Plane) -> None:
-            targets[rows, :, c] = from_linear(band, targets.dtype, light=light, plus=self.means[c])
+            targets[rows, :, c] = from_linear(band, targets.dtype, light=light, plus=mean)
 
         wiener.restore_bands(frame, core, filter(), store, spectrum=spectrum)
         self._memory.append(memory)
+
+    def gain(self, c: int) -> Gain:
+        """Gain of a channel at the border."""
+        psf, nsr = self.task.psfs[c], self.nsrs[c]
+        with self._lock:
+            return self._gains.setdefault(
+                (psf, nsr), wiener.border_gain(psf, nsr, error=self.task.error)
+            )
 
     def _free(self, shape: tuple[int, int]) -> tuple[Plane, NDArray[np.complexfloating]]:
         """Take a frame and its spectrum, from a window before if there are any."""
@@ -120,47 +125,32 @@ class ByWiener:
             return np.empty(shape, np.float32), np.empty(half, np.complex64)
         return found
 
-    def _gain(self, psf: PSF, nsr: wiener.NSR) -> Gain:
-        """Gain at the border."""
-        with self._lock:
-            return self._gains.setdefault(
-                (psf, nsr), wiener.border_gain(psf, nsr, error=self.task.error)
-            )
-
-    def _filter(self, psf: PSF, nsr: wiener.NSR, shape: tuple[int, int]) -> NDArray[np.inexact]:
+    def _filter(self, c: int, shape: tuple[int, int]) -> NDArray[np.inexact]:
         """Filter of a frame of `shape`."""
+        psf, nsr = self.task.psfs[c], self.nsrs[c]
         with self._lock:  # of windows side by side one makes it, the others wait
             found = self._filters.get((psf, nsr, shape))
             if found is None:
                 found = wiener.inverse(psf, nsr, shape, error=self.task.error)
-                if len(self._filters) >= _KEPT * len(self.nsrs):
-                    self._filters.clear()
+                while len(self._filters) >= _KEPT * len(self.nsrs):
+                    self._filters.pop(next(iter(self._filters)))
                 self._filters[psf, nsr, shape] = found
             return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ByAreas:
-    """A strong method for the windows of one picture; called with window after window."""
+    """A strong method for the areas of one picture."""
 
     task: Task
     measured: Measured
 
-    @property
-    def halo(self) -> int:
-        """How far around its core a window has to reach, px."""
-        # Once left 4 values of 100,000 beyond 1/255 on a photo (total variation), twice none.
-        return 2 * max(areas_halo(psf.halfwidth) for psf in self.task.psfs)
-
-    def __call__(
-        self, window: NDArray[Any], border: Sides = (True, True), core: Core = ALL
-    ) -> NDArray[Any]:
-        """Restore the core of a window as encoded; all sides are dealt with alike."""
-        check_finite(window)
+    def area(self, window: NDArray[Any], part: Area, tell: Tell) -> NDArray[Any]:
+        """Restore an area (H x W x C, or with alpha), of which `window` is all: its core."""
         out = window.copy()
-        planes, targets = (x[..., None] if x.ndim == 2 else x for x in (window, out))
-        self.whole(planes, targets, lambda _: None)
-        return out[core]
+        here = Area((slice(0, len(window)), slice(0, window.shape[1])), part.inside)
+        restore_area(Job(window, out, self.task, self.measured, tell), here, tell)
+        return out[part.inside]
 
     def whole(self, planes: NDArray[Any], targets: NDArray[Any], tell: Tell) -> None:
         """Restore a whole picture (H x W x C, or with alpha)."""
@@ -177,7 +167,7 @@ def measure(blocks: list[Blocks], task: Task) -> ByWiener | ByAreas:
 
 def _reach(psf: PSF, nsr: wiener.NSR, error: float) -> int:
     """Find how far a Wiener filter's response to an edge reaches, px."""
-    length = 4 * _LONGEST_HALO
+    length = 4 * LONGEST_HALO
     rows = wiener.inverse(psf, nsr, (1, length), error=error)[0]
     columns = wiener.inverse(psf, nsr, (length, 2), error=error)[: length // 2 + 1, 0]
     reach = 2 * psf.halfwidth
@@ -189,4 +179,4 @@ def _reach(psf: PSF, nsr: wiener.NSR, error: float) -> int:
             reach = max(reach, int(far[-1]) + 2 if far.size else 1)
     if isinstance(psf, Motion):
         reach *= 2  # a line, which does not thin out with distance as what is round does
-    return min(reach, _LONGEST_HALO)
+    return min(reach, LONGEST_HALO)

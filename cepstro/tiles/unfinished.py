@@ -25,10 +25,10 @@ from cepstro.errors import WriteError
 from cepstro.fft import threads
 from cepstro.photo import check_output, safe_name
 from cepstro.photo.saving import hold, placing, save
+from cepstro.restore import areas
 from cepstro.tiles.source import Form, Source, is_zarr
 from cepstro.tiles.zarrs import create, library
 
-TILE = 512  # px; of the files written
 _BUFFER = 16 << 20  # bytes of tiles that wait to be packed
 _BIG = 3_900_000_000  # bytes from which on a BigTIFF is written
 _SETTINGS = "settings"
@@ -222,7 +222,7 @@ def _options(form: Form, said: dict[str, Any]) -> dict[str, Any]:
     """How tiles are laid out and packed: the same for the parts and the whole."""
     packed = bool(said.get("packed"))
     return {
-        "tile": (TILE, TILE),
+        "tile": (areas.TILE, areas.TILE),
         "photometric": "rgb" if form.colours == 3 else "minisblack",
         "planarconfig": "contig" if form.samples > 1 else None,
         "extrasamples": ["unassalpha"] if form.samples in (2, 4) else None,
@@ -243,7 +243,7 @@ class _Zarr:
             found = library().open(self._made, mode="r+")
             self._array = found["0"] if source.said.get("axes") else found
         else:
-            self._array = create(self._made, source.shape, form, source.said, TILE)
+            self._array = create(self._made, source.shape, form, source.said, areas.TILE)
             save(begun, b"")
 
     def has(self, sheet: int, top: int) -> bool:

@@ -21,7 +21,7 @@ def published(blurred: np.ndarray, psf: PSF, noise: float) -> np.ndarray:
     mean = light.mean()
     slope = np.gradient(srgb_to_linear(np.arange(256) / 255), 1 / 255)[blurred]
     variance = float(np.mean(slope**2)) * (noise**2 + 1 / 12) / 255**2
-    frame = embed(light - mean, frame_shape(light.shape, psf.halfwidth))
+    frame = embed(light - mean, frame_shape(light.shape, psf.halfwidth), max(light.shape))
     seen = np.s_[: light.shape[0], : light.shape[1]]
     otf = psf.otf(frame.shape)
     f2 = np.fft.fftfreq(frame.shape[0])[:, None] ** 2 + np.fft.rfftfreq(frame.shape[1]) ** 2

@@ -1,12 +1,13 @@
 """Many photos and huge ones: time and memory, against what they are made of and against peers.
 
-    python tests/benchmarks/scale.py [slides] [photos] [full] [--photos N] [--largest SIDE]
+    python tests/benchmarks/scale.py [slides] [seams] [photos] [full] [--photos N] [--largest SIDE]
 
 Writes results/scale.json and scale.md; parts that are not named keep their last results. About
 eight minutes in all on two quiet cores.
 
 - slides: slides of 16 bit grey from 1 to 400 MP, written on the fly, deblurred in blocks, each in
   a process of its own; time against reading, bare FFTs and writing.
+- seams: a slide of scikit-image's pictures deblurred in blocks and in memory: how far they differ.
 - photos: photos of 1 MP analysed and deblurred by one process, by as many as there are cores and
   by a Dask cluster; the peers are plain loops over scikit-image's and DIPlib's Wiener filter.
 - full: 24 MP RGB, analysed and deblurred in memory, against Pillow's decoding, bare FFTs and the
@@ -38,6 +39,10 @@ SIDES = (1000, 2048, 4096, 8192, 16384, 20000)
 DISK, NSR = 12, 1e-2
 TURNS = 2  # of one process and of several: of each the best counts
 FULL_DISK, FULL_NSR = 33.0, 5e-4
+SEAMS = (("wiener", 12, 1e-2), ("wiener", 33, 1e-3), ("wiener", 33, 5e-4), ("wiener", 33, 1e-4),
+         ("wiener", 80, 1e-3), ("wiener", 12, None), ("wiener", 33, None), ("sparse", 12, None),
+         (None, 12, None))  # fmt: skip
+SEAMS_SIZE = {"wiener": (8000, 9000), "sparse": (2600, 5000), None: (2600, 5000)}
 
 
 def write_slide(path: Path, side: int) -> None:
@@ -151,6 +156,45 @@ def slides(folder: Path, largest: int) -> list[dict[str, Any]]:
             print(rows[-1], flush=True)
         for made in folder.iterdir():
             made.unlink()
+    return rows
+
+
+def seams(folder: Path) -> list[dict[str, Any]]:
+    """How far a picture in blocks differs from the same in memory, border included."""
+    import tifffile
+    from skimage import data
+
+    import cepstro
+    from cepstro.tiles import deblur_file
+
+    rng = np.random.default_rng(2)
+    rows = []
+    for method, diameter, nsr in SEAMS:
+        height, width = SEAMS_SIZE[method]
+        picture = np.concatenate([data.coffee()[:400, :512, 1], data.page()[:190, 10:].repeat(2, 0)
+                                  .repeat(2, 1)[:380, :512], data.camera()])  # fmt: skip
+        pad = (0, height - len(picture)), (0, width - picture.shape[1])
+        soft = cepstro.blur(np.pad(picture, pad, mode="symmetric"), cepstro.Disk(diameter))
+        noisy = np.rint(soft + rng.standard_normal(soft.shape, np.float32))
+        soft = np.clip(noisy, 0, 255).astype(np.uint8)
+        tifffile.imwrite(folder / "soft.tif", soft, tile=(TILE, TILE))
+        psf = cepstro.Disk(diameter)
+        words = {"nsr": nsr, "method": method}
+        start = time.perf_counter()
+        deblur_file(folder / "soft.tif", folder / "sharp.tif", psf, **words)
+        between = time.perf_counter()
+        whole = cepstro.deblur(soft, psf, **words)
+        seconds = between - start, time.perf_counter() - between
+        apart = np.abs(whole.astype(np.int16) - tifffile.imread(folder / "sharp.tif"))
+        rows.append(
+            {
+                "method": method or "default", "disk": diameter, "nsr": nsr or "auto",
+                "size": [height, width], "most": int(apart.max()),
+                "different": float((apart > 0).mean()), "beyond": float((apart > 1).mean()),
+                "blocks": seconds[0], "memory": seconds[1],
+            }
+        )  # fmt: skip
+        print(rows[-1], flush=True)
     return rows
 
 
@@ -369,6 +413,23 @@ def report(found: dict[str, Any]) -> str:
                 f"| {row['peak']:.0f} |"
             )
         lines.append("")
+    if found.get("seams"):
+        lines += [
+            "Pictures of 8 bit grey, in blocks against in memory, border included: largest "
+            "difference of a value, share of values that differ at all and by more than 1. "
+            "Asked: 1 at most.",
+            "",
+            "| picture | method | disk, px | constant | largest | differ | by more than 1 "
+            "| blocks, s | memory, s |",
+            "|---|---|---|---|---|---|---|---|---|",
+        ]
+        for row in found["seams"]:
+            lines.append(
+                f"| {row['size'][1]} x {row['size'][0]} | {row['method']} | {row['disk']} "
+                f"| {row['nsr']} | {row['most']} | {row['different']:.1e} | {row['beyond']:.1e} "
+                f"| {row['blocks']:.1f} | {row['memory']:.1f} |"
+            )
+        lines.append("")
     if found.get("photos"):
         one = {row["task"]: row for row in found["photos"] if row["by"].startswith("1 process")}
         lines += [
@@ -412,9 +473,11 @@ def main(words: list[str]) -> None:
     known = RESULTS / "scale.json"
     found: dict[str, Any] = json.loads(known.read_text()) if known.exists() else {}
     with tempfile.TemporaryDirectory() as name:
-        for part in words or ["slides", "photos", "full"]:
+        for part in words or ["slides", "seams", "photos", "full"]:
             if part == "slides":
                 found["slides"] = slides(Path(name), options["--largest"])
+            elif part == "seams":
+                found["seams"] = seams(Path(name))
             elif part == "photos":
                 found["count"] = options["--photos"]
                 found["photos"] = photos(Path(name), options["--photos"])

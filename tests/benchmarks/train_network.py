@@ -46,7 +46,7 @@ from cepstro.light import (
 )
 from cepstro.psf import PSF, Disk, Gaussian, Motion, Polygon, Ring
 from cepstro.restore import colour, learned, lucy, network, plug_and_play, sparse
-from cepstro.restore.measured import Task, blocks_of, measure_planes, samples
+from cepstro.restore.measured import Task, blocks_of, in_memory, measure_planes, samples
 from cepstro.restore.observation import observe, spread, weigh
 
 SIDE, PATCH, BATCH = 384, 128, 12
@@ -159,7 +159,7 @@ def estimates(
 ) -> tuple[np.ndarray, list[np.ndarray], float]:
     """What a stage sees of a grey photo, as `colour` prepares it, and the noise level."""
     task = Task([psf], None, None, None, error, "srgb")
-    plan = measure_planes(blocks_of(codes, samples(codes.shape, task)), task).plans[0]
+    plan = measure_planes(blocks_of(in_memory(codes), samples(codes.shape, task)), task).plans[0]
     mean = float(plan.mean)
     plane, mask = to_linear(codes, less=mean), clipped(codes)
     unknown = colour._unknown(plan, mask)
