@@ -307,14 +307,18 @@ def imitate(
     pixels, light = unpack(clean, light)
     check_finite(pixels)
     psf = scaled(model.psf, scale)
-    soft = blur(_floats(pixels), psf, light=light, progress=lambda part: report(0.9 * part))
+    values = to_linear(pixels, light="linear")  # encoded values as floats
+    soft = blur(values, psf, light=light, progress=lambda part: report(0.9 * part))
     if grain:
         _add_grain(soft, model.grain, seed, pixels.dtype)
     if model.tables and jpeg:
         _through_jpeg(soft, model.tables)
-    pixels = _as_dtype(soft, pixels)
+    made = from_linear(soft, pixels.dtype, light="linear")
+    _, alpha = split_alpha(pixels)
+    if alpha is not None:
+        made[..., -1] = alpha
     report(1.0)
-    return repack(clean, pixels)
+    return repack(clean, made)
 
 
 def _check_match(scale: float, jpeg: bool, seed: int, tables: object) -> None:
@@ -324,29 +328,6 @@ def _check_match(scale: float, jpeg: bool, seed: int, tables: object) -> None:
         raise ValueError("JPEG compression is copied only from a photo read from a JPEG file")
     if seed < 0:
         raise ValueError(f"seed must be >= 0, got {seed}")
-
-
-def _floats(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Return encoded values 0..1 in float32."""
-    if pixels.dtype.kind == "f":
-        return pixels.astype(np.float32)
-    top = 1 if pixels.dtype.kind == "b" else np.iinfo(pixels.dtype).max
-    return pixels * np.float32(1 / top)
-
-
-def _as_dtype(soft: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:
-    """Return encoded values 0..1 in the dtype of `like`, with its alpha."""
-    if like.dtype.kind == "f":
-        out = soft.astype(like.dtype)
-    elif like.dtype.kind == "b":
-        out = soft >= 0.5
-    else:
-        top = np.iinfo(like.dtype).max
-        values = soft.astype(np.float64) if top > 0xFFFF else soft
-        out = np.rint(np.clip(values, 0, 1) * top).astype(like.dtype)
-    if like.ndim == 3 and like.shape[2] in (2, 4):
-        out[..., -1] = like[..., -1]
-    return out
 
 
 def _add_grain(

@@ -6,8 +6,9 @@ from degrade import blur_valid, record, scene, sharp_names, valid_slices
 
 from cepstro.errors import UnsuitableImageError
 from cepstro.light import linear_to_srgb, srgb_to_linear
-from cepstro.psf import Disk, Kernel, Polygon
-from cepstro.restore import deblur
+from cepstro.psf import BornWolf, Disk, Kernel, Polygon
+from cepstro.restore import METHODS, deblur
+from cepstro.restore.response import response
 
 PHOTOS = ["lomiri_Picture_1A_by_freespace.jpg", "skimage_astronaut.png"]
 
@@ -183,3 +184,32 @@ def test_constant_rings_no_more_at_the_frame_than_inside(diameter, nsr):
     inside = error[40:-40, 40:-40].mean()
     for rim in (error[:3], error[-3:], error[:, :3], error[:, -3:]):
         assert rim.mean() < 1.5 * inside
+
+
+@pytest.mark.parametrize("method", [*METHODS, None])
+def test_kernel_of_one_pixel_leaves_a_picture_as_it_is(method):
+    rng = np.random.default_rng(0)
+    picture = 0.5 + 0.3 * np.sin(rng.standard_normal((90, 110)).cumsum(0).cumsum(1) / 20)
+    restored = deblur(picture, Kernel(np.ones((1, 1))), method=method, noise=1e-4)
+    assert psnr(restored, picture) > 35
+
+
+@pytest.mark.parametrize("method", [*METHODS, None])
+def test_photo_without_noise_is_restored_without_a_warning(method):
+    blurred = np.random.default_rng(0).random((90, 110)).cumsum(0).cumsum(1) / 1e4
+    assert np.isfinite(deblur(blurred, Disk(5), method=method, noise=0)).all()
+
+
+def test_doubt_about_a_microscope_s_diameter_closes_the_filter():
+    psf = BornWolf(na=1.0, wavelength=0.55, defocus=3.0, pixel=0.1, index=1.33)
+    (_, sure), (_, power) = (response(psf, error, (256, 256)) for error in (0.0, 2.0))
+    zero = 10 + int(np.argmin(sure[0, 10:20]))  # the second: the first is shallow
+    assert sure[0, zero] < 0.01 * sure[0, zero - 4]
+    assert power[0, zero] > 20 * sure[0, zero]
+    assert power[0, 1] == pytest.approx(sure[0, 1], rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["noise", "diameter_error", "nsr"])
+def test_argument_that_is_no_number_is_named(name):
+    with pytest.raises(TypeError, match=f"{name} must be a number"):
+        deblur(np.zeros((20, 20)), Disk(3), **{name: "much"})

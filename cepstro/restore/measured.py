@@ -80,9 +80,12 @@ def asked(
     light: Light,
 ) -> Task:
     """Check what `deblur` is asked for, whether of a picture in memory or of a file."""
+    for name, value in (("noise", noise), ("diameter_error", error)):
+        if not (value is None and name == "noise") and not _is_number(value):
+            raise TypeError(f"{name} must be a number, got {value!r:.60}")
     if nsr is None or (isinstance(nsr, str) and nsr == "auto"):
         constant = None
-    elif isinstance(nsr, bool) or not isinstance(nsr, Real):
+    elif not _is_number(nsr):
         raise TypeError(f'nsr must be a number or "auto", got {nsr!r:.60}')
     else:
         constant = float(nsr)
@@ -97,6 +100,10 @@ def asked(
     if method is None and constant is not None:
         method = "wiener"
     return Task(psfs, method, constant, noise, error, light)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, slots=True)

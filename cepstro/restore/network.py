@@ -147,7 +147,10 @@ def _pair(x: Plane, first: Plane, second: Plane, out: Plane, *, last: bool) -> P
 
     def work(rows: slice) -> None:
         a, b = max(rows.start - 1, 0), min(rows.stop + 1, height)
-        between = spare.pop() if spare else np.empty((_ROWS + 2, len(first), width + 2), np.float32)
+        try:
+            between = spare.pop()
+        except IndexError:
+            between = np.empty((_ROWS + 2, len(first), width + 2), np.float32)
         band = between[: rows.stop - rows.start + 2]
         band[..., 0], band[..., -1] = 0, 0
         if rows.start == 0:

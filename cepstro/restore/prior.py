@@ -122,7 +122,7 @@ def fit(
     hard edges of light cut off belong to no blur.
     """
     side = blocks.shape[1]
-    edge = min(0.5, 1 / (2 * psf.halfwidth - 1))
+    edge = min(0.5, 1 / (2 * max(psf.halfwidth, 1) - 1))
     if side < 16 or np.ptp(blocks) == 0:
         spread = float(np.var(blocks))
         known = 1e-6 * spread if noise is None else noise**2
@@ -194,7 +194,7 @@ def _band(
 
 def _blocks(shape: tuple[int, int], psf: PSF) -> tuple[int, int]:
     """Side and largest number of the blocks."""
-    side = int(np.clip(2 ** np.ceil(np.log2(32 * psf.halfwidth)), 64, 512))
+    side = int(np.clip(2 ** np.ceil(np.log2(32 * max(psf.halfwidth, 1))), 64, 512))
     side = min(side, *shape)
     return side, max(4, min(_MOST_BLOCKS, (1 << 23) // side**2))
 
@@ -240,7 +240,7 @@ def _fit_log(
     # A circle holds bins as it is long: weigh circles alike.
     weight_at = np.exp(-log_rho)
     weight_at /= weight_at.sum()
-    white = np.log(noise**2) if noise is not None else float(np.percentile(data, 5))
+    white = float(np.percentile(data, 5)) if noise is None else 2 * np.log(max(noise, 1e-30))
     clear = response >= np.quantile(response, 0.8)
     level = float(np.median((data + _SLOPE * log_rho - np.log(response))[clear]))
     now = np.array([level, _SLOPE, max(white, -60.0), np.log(1e-3)])

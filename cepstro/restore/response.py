@@ -9,12 +9,11 @@ methods var H times the scene's power is noise, on top of the photo's own.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.psf import PSF
+from cepstro.psf import PSF, Disk, Polygon, Ring, scaled
 
 
 def squared(otf: NDArray[np.inexact]) -> NDArray[np.float32]:
@@ -52,12 +51,18 @@ def expected(
     if error <= 0 or diameter is None:
         return otf, None
     reach = min(3**0.5 * error, 0.5 * diameter)
-    changed: Any = psf
     below, above = (
-        replace(changed, diameter=d).otf(shape) for d in (diameter - reach, diameter + reach)
+        _across(psf, diameter, other).otf(shape) for other in (diameter - reach, diameter + reach)
     )
     mean = otf * np.float32(2 / 3) + (below + above) * np.float32(1 / 6)
     variance = squared(otf - mean) * np.float32(2 / 3)
     for node in (below, above):
         variance += squared(node - mean) * np.float32(1 / 6)
     return mean, variance
+
+
+def _across(psf: PSF, diameter: float, other: float) -> PSF:
+    """Give a PSF of one diameter another."""
+    if isinstance(psf, Disk | Ring | Polygon):
+        return replace(psf, diameter=other)
+    return scaled(psf, other / diameter)
