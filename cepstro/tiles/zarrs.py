@@ -96,12 +96,14 @@ class _ZarrSheet:
         return pixels[..., 0] if self.form.samples == 1 and pixels.ndim == 3 else pixels
 
     def windows(self, boxes: list[Box]) -> list[NDArray[Any]]:
-        """Decode several windows; of a small picture, all of it once."""
-        rows, columns = self.form.size
-        if len(boxes) == 1 or rows * columns > _SMALL:
+        """Decode several windows; what is around them at once, if they hold as many pixels."""
+        top, left = (min(box[axis] for box in boxes) for axis in (0, 1))
+        height, width = (max(b[axis] + b[axis + 2] for b in boxes) for axis in (0, 1))
+        height, width = height - top, width - left
+        if height * width > max(_SMALL, sum(box[2] * box[3] for box in boxes)):
             return [self.window(*box) for box in boxes]
-        whole = self.window(0, 0, rows, columns)
-        return [whole[y : y + height, x : x + width] for y, x, height, width in boxes]
+        around = self.window(top, left, height, width)
+        return [around[y - top : y - top + h, x - left : x - left + w] for y, x, h, w in boxes]
 
 
 def create(path: Path, shape: tuple[int, ...], form: Form, said: dict[str, Any], chunk: int) -> Any:
