@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -376,3 +377,120 @@ def test_commands_measure_what_is_too_large_and_deblur_it(tmp_path, monkeypatch)
     assert (tmp_path / "psf.json").exists()
     words = ["analyze", str(tmp_path / "in.tif"), "--figure", str(tmp_path / "why.png")]
     assert run(app, words, prog_name="cepstro").exit_code == 2
+
+
+def stack() -> np.ndarray:
+    """Three depths of a microscope."""
+    return np.stack([scene(150, 140)[::step] for step in (1, -1, 1)])
+
+
+@pytest.mark.parametrize("command", ["blur", "deblur"])
+def test_commands_restore_every_sheet_of_an_ome_tiff(tmp_path, command):
+    """A small one too: one sheet written beside metadata that tell of three is a loss unsaid."""
+    path, out = tmp_path / "in.ome.tif", tmp_path / "out.ome.tif"
+    tifffile.imwrite(path, stack(), metadata={"axes": "ZYX", "PhysicalSizeX": 0.5})
+    done = CliRunner().invoke(app, [command, "-a", "5", str(path), str(out)], prog_name="cepstro")
+    assert done.exit_code == 0, done.output
+    assert "OME-TIFF of several sheets" in done.stderr
+    with tifffile.TiffFile(out) as file:
+        assert (file.series[0].shape, file.series[0].axes) == ((3, 150, 140), "ZYX")
+        assert 'PhysicalSizeX="0.5"' in file.ome_metadata
+    made = tifffile.imread(out)
+    if command == "blur":
+        for one, sheet in zip(made, stack(), strict=True):
+            assert steps(one, cepstro.blur(sheet, cepstro.Disk(5)), 16) < 1
+    words = ["blur", "-a", "5", "--max-pixels", "99999", str(path), str(out)]
+    done = CliRunner().invoke(app, words, prog_name="cepstro")
+    assert done.exit_code == 2 and "takes no --max-pixels" in done.stderr
+
+
+@pytest.mark.parametrize("about", [{"axes": "ZYX"}, {"imagej": True}, {"metadata": None}, {}])
+def test_a_page_of_several_never_says_that_the_others_are_there(tmp_path, about):
+    ome = "axes" in about
+    path, out = tmp_path / ("in.ome.tif" if ome else "in.tif"), tmp_path / "out.ome.tif"
+    how = {"metadata": about} if ome else about
+    tifffile.imwrite(path, stack(), photometric="minisblack", **how)
+    page = ["--page", "1"] if ome else []
+    words = ["blur", "-a", "5", *page, str(path), str(out)]
+    done = CliRunner().invoke(app, words, prog_name="cepstro")
+    assert done.exit_code == 0, done.output
+    assert done.stderr == ("" if ome else f"{path}: the first of its 3 pages was taken.\n")
+    with tifffile.TiffFile(out) as file:
+        assert file.series[0].shape == (150, 140)
+        assert not file.is_ome
+        assert file.pages[0].description == ""
+
+
+def test_a_caption_and_ome_of_one_page_are_kept(tmp_path):
+    path, out = tmp_path / "in.tif", tmp_path / "out.tif"
+    for caption in ("A shape on the hill", OME_OF_ONE):
+        tifffile.imwrite(path, scene(40, 50), description=caption, metadata=None)
+        cepstro.write(out, cepstro.read(path))
+        with tifffile.TiffFile(out) as file:
+            assert file.pages[0].description == caption
+
+
+OME_OF_ONE = (
+    '<OME><Image><Pixels SizeX="50" SizeY="40" SizeC="1" SizeZ="1" SizeT="1"/></Image></OME>'
+)
+
+
+def test_all_pages_of_a_plain_tiff_are_worked_on_or_it_is_refused(tmp_path):
+    path, out = tmp_path / "in.tif", tmp_path / "out.tif"
+    tifffile.imwrite(path, stack(), photometric="minisblack", metadata=None)
+    tiles.blur_file(path, out, cepstro.Disk(5))
+    made = tifffile.imread(out)
+    assert made.shape == (3, 150, 140)
+    assert steps(made[1], cepstro.blur(stack()[1], cepstro.Disk(5)), 16) < 1
+    with tifffile.TiffWriter(path) as writer:
+        for page in (scene(90, 60), scene(60, 90)):
+            writer.write(page, metadata=None)
+    with pytest.raises(ReadError, match="pages of different sizes or kinds"):
+        tiles.blur_file(path, out, cepstro.Disk(5))
+    tifffile.imwrite(path, stack(), imagej=True, truncate=True)
+    with pytest.raises(ReadError, match="describes one of its pictures only"):
+        tiles.blur_file(path, out, cepstro.Disk(5))
+    with tifffile.TiffWriter(path) as writer:  # a pyramid's levels are no pages
+        writer.write(scene(90, 60), metadata=None)
+        writer.write(scene(45, 30), metadata=None, subfiletype=1)
+    tiles.blur_file(path, out, cepstro.Disk(5))
+    assert tifffile.imread(out).shape == (90, 60)
+
+
+def test_out_is_checked_before_the_analysis_and_the_input_is_never_to_be_removed(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tiles, "MAX_PIXELS", 1000)
+    path = tmp_path / "in.tif"
+    tifffile.imwrite(path, scene(90, 60))
+    monkeypatch.setattr(look, "analyze", lambda *_, **__: pytest.fail("analysed first"))
+    for out, words in (
+        (path, "is the input itself; name another file"),
+        (tmp_path / "out.png", "must end in .tif or .zarr"),
+        (tmp_path / "no" / "out.tif", "does not exist"),
+    ):
+        done = CliRunner().invoke(app, ["deblur", str(path), str(out)], prog_name="cepstro")
+        assert done.exit_code == 1 and words in done.stderr, done.output
+    folder = tmp_path / "z.zarr"
+    folder.mkdir()
+    done = CliRunner().invoke(
+        app, ["blur", "-a", "5", str(folder), str(folder)], prog_name="cepstro"
+    )
+    assert done.exit_code == 1 and "is the input itself; name another file" in done.stderr
+
+
+def test_broken_tiff_gets_one_line_from_a_real_process(tmp_path):
+    path = tmp_path / "in.tif"
+    tifffile.imwrite(path, scene(90, 60), metadata=None)
+    data = bytearray(path.read_bytes())
+    (at,) = struct.unpack_from("<I", data, 4)
+    for tag in range(data[at]):
+        struct.pack_into("<H", data, at + 4 + 12 * tag, 99)  # a type that is none
+    path.write_bytes(data)
+    words = ["deblur", "-a", "5", str(path), str(tmp_path / "out.tif")]
+    done = subprocess.run(
+        [sys.executable, "-m", "cepstro", *words], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith(f"cepstro: {path} cannot be read")

@@ -55,11 +55,16 @@ def check_fits(psf: Any, photo: Any) -> None:
         )
 
 
-def read(image: Path, page: int, max_pixels: int | None) -> Any:
-    """Read a photo."""
+def read(image: Path, page: int | None, max_pixels: int | None) -> Any:
+    """Read a photo; where it is the first of several pages and none was named, say so."""
     from cepstro import read as work
 
-    return work(image, page=page, max_pixels=max_pixels)
+    photo = work(image, page=page or 0, max_pixels=max_pixels)
+    if page is None and photo.pages > 1:
+        from cepstro.photo import safe_name
+
+        typer.echo(f"{safe_name(image)}: the first of its {photo.pages} pages was taken.", err=True)
+    return photo
 
 
 def measure(photo: Any, *, region: tuple[int, int, int, int] | None, **keywords: Any) -> Any:

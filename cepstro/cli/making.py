@@ -32,7 +32,7 @@ def deblur(
     psf_out: opt.PsfOut = None,
     quality: opt.Quality = None,
     overwrite: opt.Overwrite = False,
-    page: opt.Page = 0,
+    page: opt.Page = None,
     max_pixels: opt.MaxPixels = None,
 ) -> None:
     """Undo the blur of a photo. Without -a and --psf the blur is measured first.
@@ -53,11 +53,12 @@ def deblur(
 
     given = psf_given(which)
     constant = nsr_given(nsr, snr)
-    in_blocks = huge.is_huge(image, max_pixels, out)
+    in_blocks = huge.is_huge(image, max_pixels, out, page)
     if in_blocks:
-        huge.takes_no(page=page, quality=quality, overwrite=overwrite)
+        huge.takes_no(page=page, quality=quality, overwrite=overwrite, max_pixels=max_pixels)
         if method is opt.Method.lucy:
             raise typer.BadParameter("lucy decides on the whole picture: name another --method")
+        huge.check_out(image, out)
     named = None if in_blocks else out
     files.check_outputs(inputs=(image,), photo=named, overwrite=overwrite, PSF=psf_out)
     photo: Any = None if in_blocks else read(image, page, max_pixels)
@@ -102,7 +103,7 @@ def blur(
     whose: opt.Imitation,
     quality: opt.Quality = None,
     overwrite: opt.Overwrite = False,
-    page: opt.Page = 0,
+    page: opt.Page = None,
     max_pixels: opt.MaxPixels = None,
 ) -> None:
     """Lay the blur of a lens on a picture.
@@ -120,8 +121,9 @@ def blur(
 
     given = psf_given(which)
     whose.check(given)
-    if given is not None and huge.is_huge(image, max_pixels, out):
-        huge.takes_no(page=page, quality=quality, overwrite=overwrite)
+    if given is not None and huge.is_huge(image, max_pixels, out, page):
+        huge.takes_no(page=page, quality=quality, overwrite=overwrite, max_pixels=max_pixels)
+        huge.check_out(image, out)
         huge.work(image, out, given, deblur=False)
         return
     inputs = (image,) if whose.like is None else (image, whose.like)
@@ -137,7 +139,7 @@ def blur(
             from cepstro import match
 
             soft = match(
-                read(whose.like, 0, max_pixels),
+                read(whose.like, None, max_pixels),
                 photo,
                 grain=whose.grain,
                 jpeg=whose.jpeg,

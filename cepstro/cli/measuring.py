@@ -28,7 +28,7 @@ def analyze(
     psf_out: opt.PsfOut = None,
     region: opt.Region = None,
     channels: opt.EachChannel = opt.Channels.luminance,
-    page: opt.Page = 0,
+    page: opt.Page = None,
     max_pixels: opt.MaxPixels = None,
 ) -> None:
     """Measure the blur of a photo.
@@ -51,7 +51,7 @@ def analyze(
     files.check_outputs(inputs=(image,), figure=figure, report=report, PSF=psf_out)
     photo: Any = None
     if huge.is_huge(image, max_pixels):
-        huge.takes_no(figure=figure, report=report, page=page)
+        huge.takes_no(figure=figure, report=report, page=page, max_pixels=max_pixels)
         result = huge.analyze(image, region=region, channels=channels.value)
     else:
         photo = read(image, page, max_pixels)
@@ -122,7 +122,7 @@ def kernel(
     if size is not None and size % 2 == 0:
         raise typer.BadParameter(f"--size must be odd, got {size}")
     files.check_outputs(inputs=(sharp, blurred), kernel=out, figure=figure, PSF=psf_out)
-    photos = read(sharp, 0, max_pixels), read(blurred, 0, max_pixels)
+    photos = read(sharp, None, max_pixels), read(blurred, None, max_pixels)
     with bar("measuring") as progress:
         result = estimate_kernel(
             *photos, size=size, method=method.value, channels=channels.value, progress=progress
@@ -184,7 +184,7 @@ def cepstrum(
         bool, typer.Option("-G", help="One cepstrum of the luminance, not one for each colour.")
     ] = False,
     overwrite: opt.Overwrite = False,
-    page: opt.Page = 0,
+    page: opt.Page = None,
     max_pixels: opt.MaxPixels = None,
 ) -> None:
     """Draw the cepstrum of a photo.

@@ -189,7 +189,13 @@ MaxPixels = Annotated[
     ),
 ]
 Page = Annotated[
-    int, typer.Option("--page", min=0, metavar="N", help="Page of a TIFF of several, from 0.")
+    int | None,
+    typer.Option(
+        "--page",
+        min=0,
+        metavar="N",
+        help="Page of a TIFF of several, from 0; the first when not given.",
+    ),
 ]
 Quality = Annotated[
     int | None,
@@ -198,7 +204,8 @@ Quality = Annotated[
         min=1,
         max=100,
         metavar="N",
-        help="Quality of a JPEG or WebP, 1 to 100; without it that of the photo.",
+        help="Quality of a JPEG, WebP, AVIF, HEIC or JPEG XL, 1 to 100; without it that of the "
+        "photo, where it is kept.",
     ),
 ]
 PsfOut = Annotated[

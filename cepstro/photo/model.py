@@ -47,7 +47,9 @@ class Photo:
     jpeg_sampling : str or None
         JPEG chroma subsampling: ``"4:4:4"``, ``"4:2:2"``, ``"4:2:0"`` ...
     lossless : bool or None
-        Whether a WebP, AVIF or JPEG XL file kept every pixel.
+        Whether a WebP file kept every pixel; None of other kinds.
+    pages : int
+        How many pages its TIFF has, of which this is one; 1 of other kinds.
     """
 
     pixels: NDArray[Any]
@@ -62,6 +64,7 @@ class Photo:
     jpeg_tables: tuple[tuple[int, ...], ...] | None = field(default=None, repr=False)
     jpeg_sampling: str | None = None
     lossless: bool | None = None
+    pages: int = 1
 
     def __post_init__(self) -> None:
         check_image(self.pixels)

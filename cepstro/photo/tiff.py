@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import io
 import logging
+import math
+import re
 import struct
 from typing import Any, BinaryIO, cast
 
@@ -27,7 +29,8 @@ from cepstro.photo.stored import Stored
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _TAG_BYTES = 16 << 20  # of one tag's value; the largest are profiles
-_ICC, _XMP, _DNG = 34675, 700, 50706
+_DESCRIPTION, _ICC, _XMP, _DNG = 270, 34675, 700, 50706
+_SHAPED = (b'{"shape"', b"shape=(")  # how tifffile describes arrays
 _PLACED = (exif.ORIENTATION, exif.X_RESOLUTION, exif.Y_RESOLUTION, exif.RESOLUTION_UNIT)
 _ASSOCIATED = 1  # of extra samples: alpha that the colours are multiplied with
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB, _ICC_LAB, _CFA, _LINEAR_RAW = (
@@ -47,7 +50,7 @@ def decode(data: Stored, *, page: int, limit: Limit) -> Photo:
     """Photo of one page of a TIFF, not yet upright."""
     import tifffile
 
-    _quiet()
+    quiet()
     data.seek(0)
     data.most = _TAG_BYTES
     with tifffile.TiffFile(cast("BinaryIO", data), is_ome=False) as file:
@@ -76,7 +79,8 @@ def decode(data: Stored, *, page: int, limit: Limit) -> Photo:
             bits = max(bits)
         icc = _value(tiff, _ICC)
         pixels, own = _to_rgb(_full_range(pixels, bits, tiff), tiff, icc)
-        block = _exif_block(data, tiff, file.byteorder)
+        pages = _count(file)
+        block = _exif_block(data, tiff, file.byteorder, pages)
         return Photo(
             pixels=pixels,
             format="tiff",
@@ -85,6 +89,7 @@ def decode(data: Stored, *, page: int, limit: Limit) -> Photo:
             icc=icc if own else None,
             xmp=_value(tiff, _XMP),
             dpi=exif.resolution(block),
+            pages=pages,
         )
 
 
@@ -151,7 +156,7 @@ def _with_directories(data: bytes, parts: exif.Builder) -> bytes:
     return bytes(out)
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Keep tifffile's remarks on odd files off standard error; a log that is set up gets them."""
     logger = logging.getLogger("tifffile")
     if not logger.handlers:
@@ -239,14 +244,40 @@ def _lab(values: NDArray[Any], photometric: int) -> NDArray[Any]:
     return lab_to_rgb(lab, values.dtype)
 
 
-def _exif_block(data: Stored, tiff: Any, order: str) -> bytes:
+def _count(file: Any) -> int:
+    """Pages of a file; those behind a broken pointer do not count."""
+    try:
+        return len(file.pages)
+    except Exception:  # tifffile raises of every kind for what is broken
+        return 1
+
+
+def _of_several(description: bytes, pages: int, samples: int) -> bool:
+    """Whether an ImageDescription tells how pages lie in a file rather than what a picture shows.
+
+    OME and ImageJ may describe one page as well, which is true of what is written.
+    """
+    if description.startswith(_SHAPED):
+        return True
+    counts = [int(n) for n in re.findall(rb"\bSize[CZT]\s*=\s*[\"'](\d{1,9})", description)]
+    if b"<OME" in description or b":OME" in description:
+        return pages > 1 or math.prod(counts) > samples
+    stacked = re.search(rb"^images=(?!1\s*$)", description, re.MULTILINE)
+    return description.startswith(b"ImageJ=") and (pages > 1 or stacked is not None)
+
+
+def _exif_block(data: Stored, tiff: Any, order: str, pages: int) -> bytes:
     """Captions, orientation, resolution, EXIF and GPS of a page as one EXIF block."""
     if tiff.parent.is_bigtiff:
         return _small_block(tiff, order)
     ifd = exif.directory(data, tiff.offset, order)
     if ifd is None:
         return b""
-    return exif.gathered(data, ifd, (*exif.CAPTIONS, *_PLACED)).block()
+    parts = exif.gathered(data, ifd, (*exif.CAPTIONS, *_PLACED))
+    said = parts.first.get(_DESCRIPTION)
+    if said is not None and _of_several(said.data, pages, tiff.samplesperpixel):
+        del parts.first[_DESCRIPTION]
+    return parts.block()
 
 
 def _small_block(tiff: Any, order: str) -> bytes:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from cepstro.light import Light
 from cepstro.photo import MAX_PIXELS
 from cepstro.photo.limits import Limit
+from cepstro.photo.tiff import quiet
 from cepstro.psf import PSF, psf_to_dict
 from cepstro.restore import windows
 from cepstro.restore.areas import Area, Slices, on_all
@@ -44,6 +45,7 @@ def too_large(path: str | Path) -> bool:
     """Whether a file is for this module: Zarr, or a TIFF that `read` refuses for its size."""
     import tifffile
 
+    quiet()
     if is_zarr(path):
         return True
     if Path(path).suffix.lower() not in (".tif", ".tiff"):

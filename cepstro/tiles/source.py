@@ -1,6 +1,6 @@
 """Where pictures larger than memory come from: TIFF, BigTIFF and OME-TIFF, window by window.
 
-A file holds one or more sheets, flat pictures of one size: a TIFF one (its first page), an OME-TIFF
+A file holds one or more sheets, flat pictures of one size: a TIFF one for every page, an OME-TIFF
 one for every channel, depth and time. Only the tiles or strips that a window touches are decoded.
 """
 
@@ -22,6 +22,7 @@ from cepstro.fft import threads
 from cepstro.icc import tone_curve
 from cepstro.light import Light
 from cepstro.photo import safe_name
+from cepstro.photo.tiff import quiet
 
 Shape = tuple[int, int]
 Box = tuple[int, int, int, int]  # top, left, height, width
@@ -77,6 +78,18 @@ def is_zarr(path: str | Path) -> bool:
     return Path(path).suffix.lower() == ".zarr"
 
 
+def has_sheets(path: str | Path) -> bool:
+    """Whether a file is an OME-TIFF of several sheets."""
+    import tifffile
+
+    quiet()
+    try:
+        with tifffile.TiffFile(path) as file:
+            return bool(file.is_ome and len(file.pages) > 1)
+    except Exception:  # whatever is wrong with it, `read` says it better
+        return False
+
+
 def opened(path: Path) -> Source:
     """Open a file for reading by windows."""
     if is_zarr(path):
@@ -92,6 +105,7 @@ class TiffSource(AbstractContextManager["TiffSource"]):
     def __init__(self, path: Path) -> None:
         import tifffile
 
+        quiet()
         self.path = path
         try:
             self._file = tifffile.TiffFile(path)
@@ -102,6 +116,11 @@ class TiffSource(AbstractContextManager["TiffSource"]):
             pages = self._pages()
             first = pages[0].keyframe
             form = self._form(first)
+            if any(self._form(page.keyframe) != form for page in pages[1:]):
+                raise ReadError(
+                    f"{safe_name(path)} holds pages of different sizes or kinds; save each as a "
+                    "file of its own"
+                )
         except Exception as error:  # tifffile raises of every kind for what is broken
             self.__exit__(None, None, None)
             if isinstance(error, ReadError):
@@ -138,14 +157,22 @@ class TiffSource(AbstractContextManager["TiffSource"]):
 
     def _pages(self) -> list[Any]:
         if not self._file.is_ome:
-            return [self._file.pages[0]]
+            found: list[Any] = list(self._file.pages)
+            arrays = self._file.is_shaped or self._file.is_imagej
+            if len(found) == 1 and arrays and self._file.series[0].size > found[0].size:
+                raise ReadError(
+                    f"{safe_name(self.path)} describes one of its pictures only; save it with a "
+                    "page for each"
+                )
+            # Smaller copies of the picture, such as a pyramid's levels, are no pages.
+            return [page for page in found if not page.is_reduced] or found[:1]
         pages = list(self._file.series[0].levels[0].pages)
         if len(self._file.series) > 1 or any(
             p is None or p.parent is not self._file for p in pages
         ):
             raise ReadError(
                 f"{safe_name(self.path)} is an OME-TIFF of several pictures or files; "
-                "save one picture as one file"
+                "save one picture as one file, or name a page"
             )
         return pages
 
@@ -160,7 +187,7 @@ class TiffSource(AbstractContextManager["TiffSource"]):
         ):
             raise ReadError(
                 f"{name} has samples of another kind than 8 or 16 bit or float32; "
-                "pictures of this size are worked on in those only"
+                "what is worked on in blocks has those only"
             )
         if (
             page.photometric not in (1, 2)
@@ -171,7 +198,7 @@ class TiffSource(AbstractContextManager["TiffSource"]):
         ):
             raise ReadError(
                 f"{name} is not upright grey or RGB with its channels side by side; "
-                "pictures of this size are worked on in that form only"
+                "what is worked on in blocks has that form only"
             )
         own = tone_curve(page.iccprofile) if page.iccprofile else None
         return Form(

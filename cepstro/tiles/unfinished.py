@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from cepstro.errors import WriteError
 from cepstro.fft import threads
 from cepstro.photo import check_output, safe_name
-from cepstro.photo.saving import hold, placing, save
+from cepstro.photo.saving import hold, placing, same_file, save
 from cepstro.restore import areas
 from cepstro.tiles.source import Form, Source, is_zarr
 from cepstro.tiles.zarrs import create, library
@@ -50,6 +50,27 @@ class Unfinished(Protocol):
         ...
 
 
+def check_target(target: Path, source: Path) -> None:
+    """Refuse a place that a result must not or cannot go to.
+
+    Raises
+    ------
+    WriteError
+        As `check_output`, for other endings than those of TIFF and Zarr, and for a Zarr that is
+        there already.
+    """
+    name = safe_name(target)
+    if same_file(target, source):
+        raise WriteError(f"{name} is the input itself; name another file")
+    if not is_zarr(target) and target.suffix.lower() not in (".tif", ".tiff"):
+        raise WriteError(
+            f"{name} must end in .tif or .zarr: what is worked on in blocks is written so"
+        )
+    if is_zarr(target) and (target.exists() or target.is_symlink()):
+        raise WriteError(f"{name} is there already; remove it or name another")
+    check_output(target, source)
+
+
 @contextlib.contextmanager
 def begin(source: Source, target: Path, settings: list[Any], parts: int) -> Iterator[Unfinished]:
     """Start, or go on with, a result of `settings` from an open source; nobody else can meanwhile.
@@ -61,13 +82,7 @@ def begin(source: Source, target: Path, settings: list[Any], parts: int) -> Iter
     WriteError
         If `target` is no place for it, or other work is writing it.
     """
-    if not is_zarr(target) and target.suffix.lower() not in (".tif", ".tiff"):
-        raise WriteError(
-            f"{safe_name(target)} must end in .tif or .zarr: a picture of this size is written so"
-        )
-    if is_zarr(target) and (target.exists() or target.is_symlink()):
-        raise WriteError(f"{safe_name(target)} is there already; remove it or name another")
-    check_output(target, source.path)
+    check_target(target, source.path)
     if parts == 1 and not is_zarr(target):
         yield _AtOnce(source, target)
         return
