@@ -169,6 +169,16 @@ def test_process_that_dies_takes_only_its_own_photo_along(photos):
     assert answers[0][1]["row"]["error"] == crew.DIED
 
 
+def test_no_more_processes_are_started_than_the_system_waits_for(photos, monkeypatch):
+    asked: list[int] = []
+    pool = crew._pool
+    monkeypatch.setattr(crew, "_MOST", 2)
+    monkeypatch.setattr(crew, "_pool", lambda jobs: asked.append(jobs) or pool(jobs))
+    questions = [(item, None) for item in places.find([photos], Path("out"), None)]
+    assert len(list(crew.locally(Settings("analyze"), questions, 99))) == len(questions)
+    assert asked == [2]
+
+
 def test_environment_is_left_as_it_was(monkeypatch):
     monkeypatch.setenv("CEPSTRO_THREADS", "2")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
@@ -322,6 +332,30 @@ def test_killed_batch_leaves_whole_pictures_and_ends_as_an_undisturbed_one(photo
     assert not (tmp_path / "out" / "results.csv").exists()
     start(photos, tmp_path / "out", *quick).wait(120)
     assert anonymous(content(tmp_path / "out"), "out") == anonymous(at_peace, "peace")
+
+
+def test_ctrl_c_in_the_parent_alone_stops_at_once_and_what_is_done_stays_done(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    cepstro.write(folder / "a.png", scene(1, 128))
+    cepstro.write(folder / "b.png", np.tile(scene(2, 256), (8, 8)))  # worked on for long
+    words = ["batch", "deblur", "--method", "best", "-a", "7", "--jobs", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cepstro", *words, str(folder), "--out", str(out)],
+        start_new_session=True,
+    )
+    journal = out / ".cepstro" / "journal.jsonl"
+    while not (journal.is_file() and journal.stat().st_size):
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.5)
+    before = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    assert time.monotonic() - before < 3
+    notes = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert [note["key"] for note in notes] == [str(folder / "a.png")]
+    assert sorted(path.name for path in out.iterdir()) == [".cepstro", "a.png"]
 
 
 def anonymous(files: dict[str, bytes], folder: str) -> dict[str, bytes]:

@@ -3,8 +3,8 @@
 As many photos are under way as there are processes, and as many again wait for them: memory does
 not grow with the number of photos. The cores are shared out, so that the threads of several
 processes do not fight over them; results are the same for any number of processes. A process that
-dies (killed for its memory, or a codec that crashed) takes only its own photo with it; one whose
-parent is gone ends at once.
+dies (killed for its memory, or a codec that crashed) takes only its own photo with it. When work is
+stopped, what is begun is left; a process whose parent is gone ends at once.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any
 
 from cepstro.fft import threads
 from cepstro.many import memory
@@ -27,6 +29,7 @@ from cepstro.many.task import Record, Settings, failure, perform
 Question = tuple[Item, str | None]  # a photo, and the JSON of what is known of it
 Answer = tuple[int, Record, bool]  # its place in the list, its record, whether that was known
 
+_MOST = 61 if sys.platform == "win32" else 1024  # Windows waits for no more handles at once
 DIED = "the process that worked on it died; was there enough memory? Try fewer --jobs"
 
 
@@ -34,6 +37,7 @@ def locally(
     settings: Settings, questions: Sequence[Question], jobs: int
 ) -> Generator[Answer, None, None]:
     """Work on all photos, in whatever order they end."""
+    jobs = min(jobs, _MOST)
     waiting = list(range(len(questions)))[::-1]
     while waiting:
         suspects: list[int] = []
@@ -67,9 +71,13 @@ def _alone(settings: Settings, question: Question) -> tuple[Record, bool]:
 def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """Start processes afresh, with their share of the cores."""
     share = max(1, threads() // jobs)
-    pool = ProcessPoolExecutor(jobs, mp_context=_Context(), initializer=_prepare, initargs=(share,))
+    context = _Context()
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_prepare, initargs=(share,))
     try:
         yield pool
+    except BaseException:  # Ctrl-C, or nobody wants the rest: what is begun is not waited for
+        context.stop()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -94,7 +102,22 @@ class _Process(SpawnProcess):
 
 
 class _Context(SpawnContext):
-    Process = _Process
+    """Starts such processes, and ends them at once when it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._started: list[SpawnProcess] = []
+
+    def Process(self, *args: Any, **keywords: Any) -> SpawnProcess:  # type: ignore[override]
+        process = _Process(*args, **keywords)
+        self._started.append(process)
+        return process
+
+    def stop(self) -> None:
+        """End all processes, whatever they do: files are put in place whole."""
+        for process in self._started:
+            if process.is_alive():
+                process.kill()
 
 
 def _prepare(share: int) -> None:
