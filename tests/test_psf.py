@@ -1,13 +1,16 @@
 """PSFs: closed forms against quadrature, orientation, kernels, text and JSON."""
 
+import base64
 import contextlib
 import json
 import math
+import re
+import zlib
 from dataclasses import fields
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import j0
@@ -26,6 +29,7 @@ from cepstro.psf import (
     psf_to_dict,
     read_psf,
     scaled,
+    short,
 )
 
 MICROSCOPE = BornWolf(na=1.0, wavelength=0.55, defocus=2.0, pixel=0.1, index=1.33)
@@ -42,7 +46,7 @@ ALL = [
     Motion(20, angle=30.0),
     LOPSIDED,
 ]
-IDS = [str(psf) for psf in ALL]
+IDS = [short(psf) for psf in ALL]
 RHO = np.array([0.0, 1e-9, 1e-4, 0.01, 0.05, 0.1, 0.17, 0.3, 0.5, 0.7])
 
 
@@ -430,14 +434,34 @@ models = st.one_of(
 )
 
 
-@given(models)
+@st.composite
+def kernels(draw):
+    """Any kernel: grey, negative and tiny values, one whose values nearly cancel."""
+    height, width = (2 * draw(st.integers(0, 6)) + 1 for _ in range(2))
+    values = st.floats(-1e3, 1e3)
+    array = np.reshape(draw(st.lists(values, min_size=height * width, max_size=height * width)),
+                       (height, width))  # fmt: skip
+    assume(array.sum() > 1e-6 * np.abs(array).sum())
+    return Kernel(array)
+
+
+psfs = models | kernels()
+
+
+@given(psfs)
 def test_text_reads_back(psf):
     assert parse_psf(str(psf)) == psf
 
 
-@given(models)
+@given(psfs)
 def test_json_reads_back(psf):
     assert psf_from_dict(json.loads(json.dumps(psf_to_dict(psf)))) == psf
+
+
+def test_kernel_is_named_in_few_words_and_its_text_needs_no_quotes():
+    assert short(Kernel(np.ones((3, 5)))) == "kernel of 5 x 5 px"
+    assert short(Disk(33.25)) == "disk:33.25"
+    assert re.fullmatch(r"kernel:13x13,[\w=-]+", str(Kernel(Disk(7).kernel())))
 
 
 def test_text_is_short_and_forgiving_about_space_and_case():
@@ -446,6 +470,9 @@ def test_text_is_short_and_forgiving_about_space_and_case():
     assert parse_psf(" Ring: 27 , hole = 1,softness=2 ") == Ring(27, hole=1, softness=2)
     assert parse_psf("disk:diameter=33") == Disk(33)
     assert parse_psf(str(MICROSCOPE)) == MICROSCOPE
+
+
+SWOLLEN = base64.urlsafe_b64encode(zlib.compress(bytes(99_000))).decode()
 
 
 @pytest.mark.parametrize(
@@ -472,6 +499,14 @@ def test_text_is_short_and_forgiving_about_space_and_case():
         ("disk:" + "9" * 5000, "diameter must be"),
         ("kernel:nothing.json", "nothing.json: No such file"),
         ("kernel:picture.png", "must end in .json or .npy"),
+        ("kernel:3x5,AAAA", "must end in .json or .npy"),
+        ("kernel:3x3,", "values are not 3 x 3"),
+        ("kernel:3x3,A", "values are damaged"),
+        ("kernel:3x3,AAAA", "values are damaged"),
+        (str(Kernel(np.eye(3)))[:-8], "values are "),
+        (str(Kernel(np.eye(3))).replace("3x3", "1x1"), "values are not 1 x 1"),
+        ("kernel:9999x9999,AAAA", "at most 4097 px a side, got 9999"),
+        ("kernel:3x3," + SWOLLEN, "values are not 3 x 3"),
     ],
 )
 def test_wrong_text_is_refused_in_a_sentence(text, message):
@@ -549,6 +584,10 @@ def test_hostile_npy_is_refused_in_a_sentence(tmp_path):
         np.save(path, array, allow_pickle=True)
         with pytest.raises(ValueError, match=r"k\.npy: "):
             read_psf(path)
+    with path.open("wb") as file:
+        np.savez(file, np.eye(3))  # several arrays under the name of one
+    with pytest.raises(ValueError, match=r"k\.npy: not a NumPy array"):
+        read_psf(path)
     path.write_bytes(b"\x93NUMPY junk")
     with pytest.raises(ValueError, match="not a NumPy array"):
         read_psf(path)

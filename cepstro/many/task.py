@@ -13,7 +13,7 @@ from cepstro.many.places import Item
 from cepstro.photo import read, safe_name, write
 from cepstro.photo.saving import first_line
 from cepstro.photo.writing import kind_of
-from cepstro.psf import PSF, psf_to_dict, scaled
+from cepstro.psf import PSF, psf_to_dict, scaled, short
 from cepstro.restore import METHODS
 from cepstro.synthesis import Likeness
 
@@ -154,7 +154,7 @@ def _work(settings: Settings, item: Item, sha256: str | None) -> dict[str, Any]:
         if psf is None or found.verdict not in ("defocus", "motion"):
             return row | {"status": "no defocus"}
     else:
-        row["psf"] = str(psf)
+        row["psf"] = short(psf)
         if 2 * psf.halfwidth - 2 > max(height, width, _SMALL):
             raise UnsuitableImageError(
                 f"the blur, {2 * psf.halfwidth + 1} px across, is wider than the photo of "

@@ -5,7 +5,7 @@ from cepstro.psf.bornwolf import BornWolf
 from cepstro.psf.measured import Kernel
 from cepstro.psf.models import Disk, Gaussian, Motion, Polygon, Ring
 from cepstro.psf.scaling import scaled
-from cepstro.psf.text import parse_psf, psf_from_dict, psf_to_dict, read_psf
+from cepstro.psf.text import parse_psf, psf_from_dict, psf_to_dict, read_psf, short
 
 __all__ = [
     "PSF",
@@ -22,4 +22,5 @@ __all__ = [
     "psf_to_dict",
     "read_psf",
     "scaled",
+    "short",
 ]

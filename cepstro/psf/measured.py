@@ -7,6 +7,8 @@ rule, on a grid by one FFT.
 
 from __future__ import annotations
 
+import base64
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +60,8 @@ class Kernel:
         side = max(array.shape)
         rows, columns = (side - array.shape[0]) // 2, (side - array.shape[1]) // 2
         array = np.pad(array, ((rows, rows), (columns, columns)))
-        if abs(total - 1) > 1e-12:  # an array that sums to 1 stays as it is, to the last bit
+        # An array that sums to 1 stays as it is, to the last bit.
+        if abs(total - 1) > 1e-12 * max(1.0, float(np.abs(array).sum())):
             array /= total
             array /= array.sum()
         array.flags.writeable = False
@@ -121,4 +124,26 @@ class Kernel:
 
     def __str__(self) -> str:
         side = self.array.shape[0]
-        return f"kernel of {side} x {side} px"
+        packed = zlib.compress(self.array.astype("<f8").tobytes(), 9)
+        return f"kernel:{side}x{side},{base64.urlsafe_b64encode(packed).decode()}"
+
+
+def unpacked(side: int, packed: str) -> Kernel:
+    """Return the Kernel of `side` whose text form ends in `packed`.
+
+    Raises
+    ------
+    ValueError
+        With one sentence; nothing larger than `side` says is unpacked.
+    """
+    if side > MOST_SIDE:
+        raise ValueError(f"kernel must be at most {MOST_SIDE} px a side, got {side}")
+    size = 8 * side * side
+    try:
+        unpacker = zlib.decompressobj()
+        data = unpacker.decompress(base64.b64decode(packed, b"-_", validate=True), size + 1)
+    except (ValueError, zlib.error):
+        raise ValueError("kernel's values are damaged: copy the whole text") from None
+    if len(data) != size or not unpacker.eof:
+        raise ValueError(f"kernel's values are not {side} x {side}: copy the whole text")
+    return Kernel(np.frombuffer(data, "<f8").reshape(side, side))

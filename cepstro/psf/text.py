@@ -1,8 +1,9 @@
 """Text and JSON forms of PSFs: ``ring:27,hole=1,softness=2`` and back.
 
-The name, a colon, the first length, then ``key=value`` separated by commas. Kernels have no text
-form of their own: they live in files, ``kernel:FILE.json`` or ``kernel:FILE.npy``. Nothing is ever
-evaluated; whatever is not exactly this form is refused in one sentence.
+The name, a colon, the first length, then ``key=value`` separated by commas. A kernel is
+``kernel:9x9,`` and its values, float64 packed by zlib in base64, or ``kernel:FILE.json`` or
+``kernel:FILE.npy``. Nothing is ever evaluated; whatever is not exactly this form is refused in one
+sentence.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 
 from cepstro.psf.base import PSF
 from cepstro.psf.bornwolf import BornWolf
-from cepstro.psf.measured import MOST_SIDE, Kernel
+from cepstro.psf.measured import MOST_SIDE, Kernel, unpacked
 from cepstro.psf.models import Disk, Gaussian, Motion, Polygon, Ring
 
 _MODELS: dict[str, type] = {
@@ -28,6 +29,7 @@ _MODELS: dict[str, type] = {
     "bornwolf": BornWolf,
     "motion": Motion,
 }
+_PACKED = re.compile(r"([1-9][0-9]{0,4})x\1,([A-Za-z0-9_=-]*)")  # no file: those have endings
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _MOST_BYTES = 512 << 20  # a kernel of MOST_SIDE as JSON text
 _SUFFIXES = (".json", ".npy")
@@ -41,8 +43,9 @@ def parse_psf(text: str) -> PSF:
     text : str
         ``disk:33,softness=0.5``, ``ring:27,hole=1,softness=2``,
         ``polygon:40,blades=8,rotation=12``, ``gaussian:2``, ``motion:20,angle=30``,
-        ``bornwolf:na=1,wavelength=0.55,defocus=2,pixel=0.1,index=1.33``; or ``kernel:FILE`` or
-        FILE, a ``.json`` written by ``--psf-out`` or a ``.npy`` of a kernel.
+        ``bornwolf:na=1,wavelength=0.55,defocus=2,pixel=0.1,index=1.33``; ``kernel:9x9,...`` as
+        ``str`` writes it; or ``kernel:FILE`` or FILE, a ``.json`` written by ``--psf-out`` or a
+        ``.npy`` of a kernel.
 
     Raises
     ------
@@ -59,7 +62,8 @@ def parse_psf(text: str) -> PSF:
         raise TypeError(f"PSF must be text such as disk:33, got {type(text).__name__}")
     name, colon, rest = text.strip().partition(":")
     if name.lower() == "kernel" and colon:
-        return read_psf(rest)
+        packed = _PACKED.fullmatch(rest)
+        return unpacked(int(packed[1]), packed[2]) if packed else read_psf(rest)
     if text.strip().lower().endswith(_SUFFIXES):
         return read_psf(text.strip())
     model = _MODELS.get(name.strip().lower())
@@ -84,6 +88,20 @@ def parse_psf(text: str) -> PSF:
             raise ValueError(f"{key} must be a number, got {_short(number)}")
         values[key] = float(number)
     return _make(name.strip().lower(), values)
+
+
+def short(psf: PSF) -> str:
+    """Name a PSF for a person: its text form, but for kernels, whose values nobody reads.
+
+    Examples
+    --------
+    >>> from cepstro.psf import Disk, Kernel, short
+    >>> short(Disk(33)), short(Kernel(Disk(7).kernel()))
+    ('disk:33', 'kernel of 13 x 13 px')
+    """
+    if isinstance(psf, Kernel):
+        return f"kernel of {len(psf.array)} x {len(psf.array)} px"
+    return str(psf)
 
 
 def psf_to_dict(psf: PSF) -> dict[str, Any]:
@@ -200,6 +218,9 @@ def _kernel_from_rows(rows: object) -> Kernel:
 def _kernel_from_npy(path: Path) -> Kernel:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(array, np.ndarray):  # an archive of several
+            array.close()
+            raise ValueError
     except (ValueError, EOFError, SyntaxError, TypeError, MemoryError):
         raise ValueError(f"{path}: not a NumPy array of numbers") from None
     if array.dtype.kind not in "uif" or array.ndim != 2 or max(array.shape) > MOST_SIDE:
