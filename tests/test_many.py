@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -200,7 +201,9 @@ def test_pictures_that_would_meet_are_refused_before_any_work(photos, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("pattern", ["{stem}/{ending}", "{0}", "{stem", "{stem.x}", ""])
+@pytest.mark.parametrize(
+    "pattern", ["{stem}/{ending}", "{0}", "{stem", "{stem.x}", "{stem:{x}}", ""]
+)
 def test_odd_patterns_are_refused(photos, tmp_path, pattern):
     with pytest.raises(ValueError, match=r"name must be a file name with \{stem\}"):
         cepstro.batch("blur", [photos], tmp_path, psf=DISK, name=pattern)
@@ -239,9 +242,40 @@ def test_wrong_arguments_are_said_in_one_sentence(photos, tmp_path, keywords, wo
 
 def test_folder_for_results_that_is_a_file_is_refused(photos, tmp_path):
     (tmp_path / "out").write_text("mine")
-    with pytest.raises(WriteError, match="is a file: name a folder"):
+    with pytest.raises(WriteError, match="out cannot be a folder: a file is in its way"):
         cepstro.batch("analyze", [photos], tmp_path / "out")
     assert (tmp_path / "out").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["beach", ".cepstro", ".cepstro/journal.jsonl"])
+def test_file_or_folder_in_the_way_of_the_results_is_said_in_one_sentence(photos, tmp_path, name):
+    if name.endswith("jsonl"):
+        (tmp_path / name).mkdir(parents=True)
+    else:
+        (tmp_path / name).write_text("mine")
+    with pytest.raises(WriteError, match=re.escape(name.partition("/")[0])):
+        cepstro.batch("blur", [photos], tmp_path, psf=DISK)
+    assert not list(tmp_path.rglob("*.png"))
+
+
+def test_names_that_are_one_on_other_disks_are_refused(tmp_path):
+    """On those of macOS and Windows the second picture would replace the first."""
+    for first, second in (("a.png", "A.png"), ("caf\u00e9.png", "cafe\u0301.png")):
+        folder = tmp_path / first[:-4]
+        folder.mkdir()
+        for name in (first, second):
+            Image.fromarray(scene(0)).save(folder / name)
+        if len(list(folder.iterdir())) == 2:  # such a disk it is not
+            with pytest.raises(ValueError, match="where disks do not tell such names"):
+                places.find([folder], tmp_path / "out", "{stem}{ending}")
+
+
+def test_folders_are_searched_for_all_that_is_read(tmp_path):
+    for ending in (".pbm", ".pam", ".dib", ".PNG", ".gif", ".nef"):
+        (tmp_path / f"a{ending}").write_bytes(b"")
+    (tmp_path / "a.npy").write_bytes(b"")
+    found = {item.source.suffix for item in places.find([tmp_path], tmp_path / "out", None)}
+    assert found == {".pbm", ".pam", ".dib", ".PNG", ".gif", ".nef"}
 
 
 def test_scheduler_that_does_not_answer_is_said_in_one_sentence():

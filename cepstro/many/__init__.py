@@ -155,14 +155,8 @@ def batch(
     folder = Path(out)
     items = places.find(photos, folder, None if task == "analyze" else name)
     items = items[part - 1 :: parts]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise WriteError(f"{safe_name(folder)} is a file: name a folder for the results") from error
-    except OSError as error:
-        raise WriteError(f"{safe_name(folder)} cannot be made: {error.strerror}") from error
-    for target in {item.target.parent for item in items if item.target is not None}:
-        target.mkdir(parents=True, exist_ok=True)
+    for one in (folder, *sorted({item.target.parent for item in items if item.target is not None})):
+        _make(one)
     done = Batch(len(items))
     rows: dict[int, str] = {}
     known = ledger.known(folder, settings)
@@ -190,3 +184,16 @@ def batch(
         table = [rows[i] for i in range(len(items))]
         done.tables = ledger.write_tables(folder, table, shard, parquet=parquet)
     return done
+
+
+def _make(folder: Path) -> None:
+    """Make a folder for results."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise WriteError(
+            f"{safe_name(folder)} cannot be a folder: a file is in its way; name another folder "
+            "for the results"
+        ) from error
+    except OSError as error:
+        raise WriteError(f"{safe_name(folder)} cannot be made: {error.strerror}") from error

@@ -29,16 +29,26 @@ _NUMBERS = ("diameter", "diameter_error", "confidence", "nsr", "noise")
 def known(out: Path, settings: Settings) -> dict[str, str]:
     """Read the notes made with these settings: the photo's key to its record, still as JSON."""
     digest = settings.digest()
-    found = {}
+    found: dict[str, str] = {}
     for path in sorted((out / FOLDER).glob("journal*.jsonl")):
-        with path.open("rb") as lines:
-            for text in lines:
-                try:
-                    note = json.loads(text)
-                    if note["settings"] == digest:
-                        found[note["key"]] = json.dumps(note["record"])
-                except (ValueError, KeyError, TypeError):
-                    continue  # torn by a crash, or not ours
+        try:
+            found |= _noted(path, digest)
+        except OSError as error:
+            raise WriteError(f"{safe_name(path)} cannot be read: {error.strerror}") from error
+    return found
+
+
+def _noted(path: Path, digest: str) -> dict[str, str]:
+    """Read one file of notes."""
+    found = {}
+    with path.open("rb") as lines:
+        for text in lines:
+            try:
+                note = json.loads(text)
+                if note["settings"] == digest:
+                    found[note["key"]] = json.dumps(note["record"])
+            except (ValueError, KeyError, TypeError):
+                continue  # torn by a crash, or not ours
     return found
 
 

@@ -1,14 +1,15 @@
 """Which photos, and where what is made of them goes.
 
 Folders are searched with their subfolders for files that end like photos; hidden ones are left out.
-Two photos never share a name for their pictures, and no picture is put over a photo: both are
-refused before any work is done.
+Two photos never share a name for their pictures, not even on disks that do not tell A from a, and
+no picture is put over a photo: both are refused before any work is done.
 """
 
 from __future__ import annotations
 
 import os
 import string
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,8 @@ from cepstro.photo import safe_name
 from cepstro.photo.raw import ENDINGS as RAW
 from cepstro.photo.writing import KINDS
 
-ENDINGS = {".gif", *RAW, *(ending for kind in KINDS for ending in kind.endings)} - {".npy"}
+_READ = (".gif", ".pbm", ".pam", ".dib", *RAW)  # and not written
+ENDINGS = {*_READ, *(ending for kind in KINDS for ending in kind.endings)} - {".npy"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +92,33 @@ def _named(pattern: str, source: Path) -> str:
             name = pattern.format(stem=source.stem, ending=source.suffix)
             if name.strip(".") and Path(name).name == name:
                 return name
-    except (ValueError, IndexError):
+    except (ValueError, LookupError):
         pass
     raise ValueError(f"name must be a file name with {{stem}} and {{ending}}, got {pattern!r}")
 
 
+def _same(path: str) -> str:
+    """Write names alike that are one name on the disks of macOS or Windows."""
+    return unicodedata.normalize("NFC", path).casefold()
+
+
 def _check(items: dict[str, Item]) -> None:
     taken: dict[str, Item] = {}
+    photos = {_same(key) for key in items}
     for item in items.values():
         if item.target is None:
             continue
-        target = os.path.abspath(item.target)  # noqa: PTH100
-        if target in items:
+        target = _same(os.path.abspath(item.target))  # noqa: PTH100
+        if target in photos:
             raise ValueError(
                 f"{safe_name(item.target)} is one of the photos; name another folder or pattern"
             )
         if target in taken:
+            where = safe_name(item.target)
+            if taken[target].target != item.target:
+                where += " where disks do not tell such names apart"
             raise ValueError(
                 f"{safe_name(taken[target].source)} and {safe_name(item.source)} would both be "
-                f"written to {safe_name(item.target)}; name folders, or another pattern"
+                f"written to {where}; name folders, or another pattern"
             )
         taken[target] = item
