@@ -27,7 +27,7 @@ class MissingExtraError(CepstroError):
 
 
 class ClusterError(CepstroError):
-    """A Dask cluster that cannot be reached."""
+    """A Dask cluster that cannot be reached, or no longer."""
 
 
 class UnsuitableImageError(CepstroError):

@@ -459,6 +459,44 @@ def test_command_works_on_a_running_cluster(photos, tmp_path, dask_cluster, anal
     assert (tmp_path / "results.jsonl").read_bytes() == (analysed[0] / "results.jsonl").read_bytes()
 
 
+SCHEDULER = """
+from distributed import LocalCluster
+if __name__ == "__main__":
+    kind = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "protocol": "tcp://"}
+    with LocalCluster(dashboard_address=None, **kind) as cluster:
+        print(cluster.scheduler_address, flush=True)
+        input()
+"""
+
+
+def test_scheduler_that_is_lost_is_said_in_one_sentence_and_what_is_done_stays_done(tmp_path):
+    pytest.importorskip("distributed")
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    cepstro.write(folder / "a.png", scene(1, 128))
+    for name in "bcd":
+        cepstro.write(folder / f"{name}.png", np.tile(scene(2, 256), (4, 4)))
+    (tmp_path / "scheduler.py").write_text(SCHEDULER)
+    command = [sys.executable, str(tmp_path / "scheduler.py")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as scheduler:
+        address = scheduler.stdout.readline().strip()
+        words = ["batch", "deblur", "--method", "best", "-a", "7", str(folder), "--out", str(out)]
+        with subprocess.Popen(
+            [sys.executable, "-m", "cepstro", *words, "--scheduler", address],
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as batch:
+            while not (out / "a.png").exists():
+                assert batch.poll() is None and scheduler.poll() is None
+                time.sleep(0.05)
+            scheduler.kill()
+            _, said = batch.communicate(timeout=60)
+    assert batch.returncode == 1
+    assert said.startswith("cepstro: the Dask scheduler no longer answers"), said
+    assert said.count("\n") == 1
+
+
 def test_missing_dask_is_said_in_one_sentence(photos, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'cepstro\[cluster\]'"):

@@ -130,6 +130,8 @@ def batch(
         If `like` shows no blur.
     MissingExtraError
         If an extra is not installed.
+    ClusterError
+        If the Dask scheduler no longer answers.
     WriteError
         If the folder cannot be written to, or another run (of the same shard) is writing there.
 

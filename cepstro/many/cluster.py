@@ -8,7 +8,10 @@ photos done again elsewhere, and files are put in place whole, so that twice doe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+import contextlib
+import logging
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import CancelledError
 from typing import Any
 
 from cepstro.errors import ClusterError, extra
@@ -17,6 +20,7 @@ from cepstro.many.crew import DIED, Answer, Question
 from cepstro.many.sent import perform_sent, place, question
 from cepstro.many.task import Settings, failure, perform
 
+_LOST = (CancelledError, OSError, RuntimeError)  # what Dask raises without its scheduler
 _LARGE = "distributed.admin.large-graph-warning-threshold"
 
 
@@ -31,6 +35,7 @@ def connect(address: str) -> Any:
         If nobody answers there.
     """
     distributed = _library()
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # we say it ourselves
     try:
         return distributed.Client(address, timeout="10s", set_as_default=False)
     except (OSError, ValueError) as error:
@@ -63,21 +68,36 @@ def remotely(
             running.add(future)
 
     try:
-        for _ in range(2 * max(1, sum(client.nthreads().values()))):
-            submit()
+        with _heard():
+            for _ in range(2 * max(1, sum(client.nthreads().values()))):
+                submit()
         for future in running:
             index = places.pop(future.key)
             try:
-                if send:
-                    record, kept = place(questions[index][0], *future.result())
-                else:
-                    record, kept = future.result()
+                with _heard():
+                    answer = future.result()
             except distributed.KilledWorker:
                 record, kept = failure(questions[index][0], DIED), False
-            submit()
+            else:
+                record, kept = place(questions[index][0], *answer) if send else answer
+            with _heard():
+                submit()
             yield index, record, kept
     finally:
-        client.cancel(running.futures)
+        with contextlib.suppress(*_LOST):
+            client.cancel(running.futures)
+
+
+@contextlib.contextmanager
+def _heard() -> Iterator[None]:
+    """Say it in a sentence when the scheduler is gone."""
+    try:
+        yield
+    except _LOST as error:
+        raise ClusterError(
+            "the Dask scheduler no longer answers: start it and its workers again, then give the "
+            "same command, which goes on where it was"
+        ) from error
 
 
 def _at_worker(work: Callable[..., Any], *asked: Any) -> Any:
