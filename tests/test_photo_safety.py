@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import signal
@@ -355,6 +356,53 @@ def test_noise_behind_any_signature_opens_or_is_refused(tmp_path, head, tail):
         cp.read(path, max_pixels=1_000_000)
     except CepstroError as error:
         assert str(error).isprintable()
+
+
+def exif_block(*entries: tuple[int, int, int, bytes], following: int = 0) -> bytes:
+    rows = b"".join(struct.pack("<HHI", *entry[:3]) + entry[3] for entry in entries)
+    return (
+        b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + rows + struct.pack("<I", following)
+    )
+
+
+MAKE = (0x010F, 2, 4, b"abc\0")
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, -1.0, 2.5, 1e30])
+@pytest.mark.parametrize("tag", [exif.EXIF_IFD, exif.GPS_IFD, exif.ORIENTATION, exif.X_RESOLUTION])
+def test_odd_exif_value_is_left_out_and_the_photo_read(tmp_path, value, tag):
+    block = exif_block(MAKE, (tag, 11, 1, struct.pack("<f", value)))
+    path = tmp_path / "a.png"
+    cp.write(path, cp.Photo(np.zeros((4, 6), np.uint8), exif=block))
+    photo = cp.read(path)
+    assert photo.shape == (4, 6)
+    assert exif.first_directory(photo.exif).entries[MAKE[0]].data == b"abc\0"
+    cp.write(tmp_path / "a.tif", photo)
+    assert cp.read(tmp_path / "a.tif").shape == (4, 6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "length"),
+    [
+        ("i", -5, 20), ("i", 60, -20), ("I", 2, 30), ("I", 0, 90), ("I", 12, 4), ("f", 2.5, 9.5),
+        ("f", math.inf, 9.0), ("I", 60, 4_000_000_000),
+    ],
+)  # fmt: skip
+def test_odd_place_of_a_thumbnail_moves_and_wipes_nothing(kind, place, length):
+    head = exif_block(MAKE, following=26)
+    code = {"i": 9, "I": 4, "f": 11}[kind]
+    small = struct.pack("<HHHI", 2, exif.THUMBNAIL, code, 1) + struct.pack("<" + kind, place)
+    small += struct.pack("<HHI", exif.THUMBNAIL_SIZE, code, 1) + struct.pack("<" + kind, length)
+    block = head + small + bytes(4) + b"picture" * 6
+    clean = exif.cleaned(block)
+    assert clean == block[:22] + bytes(4) + block[26:]
+
+
+def test_orientation_that_cannot_be_reset_is_not_applied(tmp_path):
+    for kind, count, value in ((9, 1, struct.pack("<i", 6)), (3, 5, struct.pack("<I", 0))):
+        block = exif_block(MAKE, (exif.ORIENTATION, kind, count, value))
+        assert exif.orientation(block) is None
+        assert exif.cleaned(block) == block
 
 
 @quick

@@ -65,6 +65,11 @@ class Directory:
         except (KeyError, struct.error):
             return None
 
+    def place(self, tag: int) -> int | None:
+        """Offset or length that an entry names; None where absent or no such thing."""
+        value = self.number(tag)
+        return int(value) if value is not None and value > 0 and value.is_integer() else None
+
 
 def first_directory(block: bytes | Stored) -> Directory | None:
     """Return the block's first IFD, or None where there is none."""
@@ -98,7 +103,8 @@ def directory(block: bytes | Stored, start: int, order: str) -> Directory | None
 def orientation(block: bytes | None) -> int | None:
     """EXIF orientation 1 to 8; None where nothing valid is said."""
     ifd = first_directory(block) if block else None
-    value = ifd.number(ORIENTATION) if ifd else None
+    # What `cleaned` cannot set to 1 is not believed: it would turn the picture twice.
+    value = ifd.number(ORIENTATION) if ifd and _code(ifd, ORIENTATION) else None
     return int(value) if value is not None and value in range(1, 9) else None
 
 
@@ -128,8 +134,8 @@ def cleaned(block: bytes | None, size: tuple[int, int] | None = None) -> bytes |
         return None
     out = bytearray(block)
     _put(out, ifd, ORIENTATION, 1)
-    start = ifd.number(EXIF_IFD)
-    inner = directory(block, int(start), ifd.order) if start else None
+    start = ifd.place(EXIF_IFD)
+    inner = directory(block, start, ifd.order) if start else None
     if size and inner:
         _put(out, inner, PIXELS_ACROSS, size[0])
         _put(out, inner, PIXELS_DOWN, size[1])
@@ -137,9 +143,8 @@ def cleaned(block: bytes | None, size: tuple[int, int] | None = None) -> bytes |
     if ifd.next and ifd.next_at + 4 <= len(out):
         struct.pack_into(ifd.order + "I", out, ifd.next_at, 0)
     if small:
-        place, length = small.number(THUMBNAIL), small.number(THUMBNAIL_SIZE)
-        if place and length and place + length <= len(out):
-            first, last = int(place), int(place + length)
+        first, length = small.place(THUMBNAIL), small.place(THUMBNAIL_SIZE)
+        if first and length and not _overlaps(block, ifd, first, last := first + length):
             out[first:last] = bytes(last - first)
             if last >= len(out) - 2:
                 del out[first:]
@@ -162,10 +167,29 @@ def without_orientation(block: bytes) -> bytes:
 
 def _put(block: bytearray, ifd: Directory, tag: int, value: int) -> None:
     """Overwrite a whole number where the directory has one."""
+    code = _code(ifd, tag)
+    if code and value < 1 << 8 * struct.calcsize(code):
+        struct.pack_into(ifd.order + code, block, ifd.entries[tag].at, value)
+
+
+def _code(ifd: Directory, tag: int) -> str | None:
+    """Return how `struct` names the kind of an entry that is one whole number, or None."""
     entry = ifd.entries.get(tag)
-    code = {3: "H", 4: "I", 1: "B"}.get(entry.kind) if entry else None
-    if entry and code and value < 1 << 8 * struct.calcsize(code):
-        struct.pack_into(ifd.order + code, block, entry.at, value)
+    return {3: "H", 4: "I", 1: "B"}.get(entry.kind) if entry and entry.count == 1 else None
+
+
+def _overlaps(block: bytes, first: Directory, start: int, end: int) -> bool:
+    """Whether a part of the block leaves it or holds what the first IFD, EXIF or GPS says."""
+    if end > len(block):
+        return True
+    used = [(0, 8)]
+    at: int | None = struct.unpack(first.order + "I", block[4:8])[0]
+    for where in (at, first.place(EXIF_IFD), first.place(GPS_IFD)):
+        part = directory(block, where, first.order) if where else None
+        if part and where:
+            used.append((where, part.next_at + 4))
+            used += [(entry.at, entry.at + len(entry.data)) for entry in part.entries.values()]
+    return any(low < end and start < high for low, high in used)
 
 
 def upright(pixels: np.ndarray, value: int) -> np.ndarray:
@@ -241,8 +265,8 @@ def gathered(block: bytes | Stored, ifd: Directory, tags: tuple[int, ...] = CAPT
     """Take these tags of an IFD, and the EXIF and GPS directories that it points at."""
     parts = Builder(ifd.order, {t: e for t, e in ifd.entries.items() if t in tags})
     for tag, target in ((EXIF_IFD, parts.exif), (GPS_IFD, parts.gps)):
-        start = ifd.number(tag)
-        inner = directory(block, int(start), ifd.order) if start else None
+        start = ifd.place(tag)
+        inner = directory(block, start, ifd.order) if start else None
         if inner:
             target.update({t: e for t, e in inner.entries.items() if t != INTEROP_IFD})
     return parts
