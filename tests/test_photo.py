@@ -644,7 +644,7 @@ def test_missing_extra_is_named_with_its_command(tmp_path, monkeypatch, package,
     else:
         (tmp_path / name).write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingExtraError, match=rf'pip install "cepstro\[{extra}\]"'):
+    with pytest.raises(MissingExtraError, match=rf"pip install 'cepstro\[{extra}\]'"):
         cp.read(tmp_path / name)
 
 

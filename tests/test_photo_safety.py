@@ -22,6 +22,7 @@ import pytest
 import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 import cepstro.photo as cp
 from cepstro.errors import CepstroError, ReadError, WriteError
@@ -214,8 +215,37 @@ def test_size_is_checked_before_unpacking(tmp_path):
     assert "a side longer than 1,000,000 px" in refused(huge)
     small = tmp_path / "small.png"
     cp.write(small, GREY)
-    assert "limit of 0 MP" in refused(small, max_pixels=1000)
+    assert "limit of 0.001 MP" in refused(small, max_pixels=1000)
     assert cp.read(small, max_pixels=GREY.size).shape == GREY.shape
+
+
+def test_sizes_are_told_to_the_pixel(tmp_path):
+    (tmp_path / "a.png").write_bytes(png_of(504, 504, bytes(505 * 504)))
+    with pytest.raises(
+        ReadError, match=r"504 x 504 px \(0\.254016 MP\), more than the limit of 0\.001 "
+    ):
+        cp.read(tmp_path / "a.png", max_pixels=1000)
+
+
+def test_gif_has_our_limit_whatever_its_frame_says(tmp_path, monkeypatch):
+    """Also that of a first frame larger than the picture, for which Pillow has a limit."""
+    path = tmp_path / "a.gif"
+
+    def reaching(left: int, top: int) -> bytes:
+        head = b"GIF89a" + struct.pack("<HHBBB", 9, 9, 0x80, 0, 0) + bytes(range(6))
+        notes = b"!\xf9\x04\x08\0\0\0\0" + b"!\xfe\x03abc\0"  # to be disposed of; a comment
+        frame = b"," + struct.pack("<4HB", left, top, 1, 1, 0) + b"\x02\x02\x44\x01\0"
+        return head + notes + frame + b";"
+
+    for left, words in ((20_000, "20001 x 20001 px"), (0xFFFF, "65536 x 65536 px")):
+        path.write_bytes(reaching(left, left))
+        with pytest.raises(ReadError, match=words + r".* more than the limit of 300 MP"):
+            cp.read(path)
+    with pytest.raises(ReadError, match="beyond the side that a GIF can have"):
+        cp.read(path, max_pixels=5_000_000_000)
+    path.write_bytes(reaching(120, 80))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 99)
+    assert cp.read(path).shape[:2] == (81, 121)
 
 
 def test_memory_is_bounded_by_bytes_too(tmp_path):

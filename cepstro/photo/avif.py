@@ -6,6 +6,7 @@ Written at 8 bit: neither library takes metadata and deeper pixels at once.
 from __future__ import annotations
 
 import io
+import threading
 import warnings
 from typing import Any
 
@@ -16,6 +17,7 @@ from cepstro.photo.model import Photo
 
 QUALITY = 90
 BRANDS = (b"avif", b"avis")
+_QUIET = threading.Lock()  # filters of warnings are the whole process's: one thread at a time
 
 
 def decode(data: bytes, *, limit: Limit) -> Photo:
@@ -23,7 +25,7 @@ def decode(data: bytes, *, limit: Limit) -> Photo:
     import imagecodecs
     from PIL import AvifImagePlugin
 
-    with warnings.catch_warnings():
+    with _QUIET, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of broken EXIF, which exif.py leaves out by itself
         image = AvifImagePlugin.AvifImageFile(io.BytesIO(data))
     limit.check(*image.size, stored=len(data))

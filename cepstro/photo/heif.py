@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cepstro.errors import MissingExtraError
+from cepstro.errors import extra
 from cepstro.photo import exif
 from cepstro.photo.depth import full_range
 from cepstro.photo.limits import Limit
@@ -60,11 +60,4 @@ def encode(photo: Photo, *, quality: int | None = None) -> bytes:
 
 
 def _library() -> Any:
-    try:
-        import pillow_heif
-    except ImportError as error:
-        raise MissingExtraError(
-            "HEIC photos need the package pillow-heif; install it with: "
-            'python -m pip install "cepstro[heif]"'
-        ) from error
-    return pillow_heif
+    return extra("pillow_heif", "HEIC photos take an extra", "heif")

@@ -46,10 +46,10 @@ class Limit:
         if width < 1 or height < 1:
             raise ReadError(f"it says {width} x {height} px, which is no picture")
         count = width * height
-        size = f"{width} x {height} px ({count / 1e6:,.0f} MP)"
+        size = f"{width} x {height} px ({megapixels(count)})"
         if count > self.pixels:
             raise ReadError(
-                f"it has {size}, more than the limit of {self.pixels / 1e6:,.0f} MP; "
+                f"it has {size}, more than the limit of {megapixels(self.pixels)}; "
                 f"if it is to be trusted, set --max-pixels (max_pixels) to {count}"
             )
         if max(width, height) > MAX_SIDE:
@@ -66,3 +66,8 @@ class Limit:
                 f"it packs {size} into {stored:,} bytes, as no photo does; "
                 f"if it is to be trusted, set --max-pixels (max_pixels) to {count}"
             )
+
+
+def megapixels(count: int) -> str:
+    """Write a number of pixels to the last of them: 0.254016 MP."""
+    return f"{count / 1e6:,.6f}".rstrip("0").rstrip(".") + " MP"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cepstro.errors import MissingExtraError, ReadError
+from cepstro.errors import ReadError, extra
 from cepstro.photo import exif, tiff
 from cepstro.photo.colour import linear_profile
 from cepstro.photo.limits import Limit
@@ -69,11 +69,4 @@ def _exif(data: Stored) -> bytes | None:
 
 
 def _library() -> Any:
-    try:
-        import rawpy
-    except ImportError as error:
-        raise MissingExtraError(
-            "camera RAW files need the package rawpy; install it with: "
-            'python -m pip install "cepstro[raw]"'
-        ) from error
-    return rawpy
+    return extra("rawpy", "camera RAW files take an extra", "raw")

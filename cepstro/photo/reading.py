@@ -19,7 +19,7 @@ from cepstro.icc import tone_curve
 from cepstro.light import Light
 from cepstro.photo import avif, exif, heif, jpeg, jxl, npy, png, pnm, raw, simple, tiff, webp
 from cepstro.photo.colour import only_for
-from cepstro.photo.limits import MAX_PIXELS, Limit
+from cepstro.photo.limits import MAX_PIXELS, Limit, megapixels
 from cepstro.photo.model import Photo
 from cepstro.photo.saving import first_line, safe_name
 from cepstro.photo.stored import Stored
@@ -115,7 +115,7 @@ def _decode(stored: Stored, ending: str, page: int, limit: Limit) -> Photo:
     decode = _decoder(stored[:_HEAD])
     if len(stored) > limit.file_bytes:
         raise ReadError(
-            f"it has {len(stored):,} bytes, more than {limit.pixels / 1e6:,.0f} MP are believed to "
+            f"it has {len(stored):,} bytes, more than {megapixels(limit.pixels)} are believed to "
             "take; if it is to be trusted, raise --max-pixels (max_pixels)"
         )
     return decode(stored[:], limit=limit)

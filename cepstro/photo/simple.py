@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-import warnings
 from typing import Any
 
 import numpy as np
@@ -23,13 +22,9 @@ def decode_gif(data: bytes, *, limit: Limit) -> Photo:
     """Photo of the first frame of a GIF's bytes."""
     from PIL import GifImagePlugin
 
-    width, height = struct.unpack_from("<HH", data, 6)
-    limit.check(width, height, stored=len(data))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of large frames; the limit is ours to set
-        return _photo(
-            GifImagePlugin.GifImageFile(io.BytesIO(data[:_GIF_BYTES])), "gif", data, limit
-        )
+    limit.check(*struct.unpack_from("<HH", data, 6), stored=len(data))
+    start = _with_room(data[:_GIF_BYTES], limit)
+    return _photo(GifImagePlugin.GifImageFile(io.BytesIO(start)), "gif", data, limit)
 
 
 def decode_bmp(data: bytes, *, limit: Limit) -> Photo:
@@ -47,6 +42,33 @@ def encode_bmp(photo: Photo) -> bytes:
     options: dict[str, Any] = {"dpi": photo.dpi} if photo.dpi else {}
     Image.fromarray(photo.pixels).save(buffer, "BMP", **options)
     return buffer.getvalue()
+
+
+def _with_room(data: bytes, limit: Limit) -> bytes:
+    """Return a GIF that says itself how large its first frame makes it, and does not dispose of it.
+
+    Else Pillow enlarges the picture and holds it against a limit of its own.
+    """
+    out = bytearray(data)
+    at = 13 + (6 << (data[10] & 7) if data[10] & 0x80 else 0)  # behind header and palette
+    while at + 10 <= len(data) and data[at] != ord(";"):
+        if data[at] == ord("!"):
+            if data[at + 1] == 0xF9:  # graphic control
+                out[at + 3] &= ~0x1C
+            at += 2
+            while at < len(data) and data[at]:
+                at += 1 + data[at]
+        elif data[at] == ord(","):
+            left, top, width, height = struct.unpack_from("<4H", data, at + 1)
+            canvas = struct.unpack_from("<HH", data, 6)
+            size = max(canvas[0], left + width), max(canvas[1], top + height)
+            limit.check(*size, stored=len(data))
+            if max(size) > 0xFFFF:
+                raise ReadError("its first frame lies beyond the side that a GIF can have")
+            struct.pack_into("<HH", out, 6, *size)
+            break
+        at += 1
+    return bytes(out)
 
 
 def _photo(image: Any, kind: str, data: bytes, limit: Limit) -> Photo:
