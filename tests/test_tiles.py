@@ -356,11 +356,25 @@ def test_analysis_of_a_huge_picture_reads_some_windows_and_finds_the_blur(tmp_pa
     assert seen[-1] == 1
     part = tiles.analyze_file(tmp_path / "in.tif", region=(1500, 1600, 600, 700))
     assert part.diameter == pytest.approx(9, rel=0.03)
-    with pytest.raises(ValueError, match="is not inside the picture of 2400 x 2600 px"):
+    with pytest.raises(ValueError, match="reaches outside the picture of 2400 x 2600 px"):
         tiles.analyze_file(tmp_path / "in.tif", region=(2000, 0, 500, 100))
     tifffile.imwrite(tmp_path / "blank.tif", np.full((1100, 1100), 9, np.uint16))
     with pytest.raises(UnsuitableImageError, match="flat"):
         tiles.analyze_file(tmp_path / "blank.tif")
+
+
+def test_analysis_says_what_is_wrong_with_a_picture(tmp_path):
+    """Not that it is flat, whatever it is."""
+    path = tmp_path / "in.tif"
+    picture = (scene(300, 300) / 65535).astype(np.float32)
+    picture[150, 150] = np.nan
+    tifffile.imwrite(path, picture)
+    for region in (None, (100, 100, 100, 100)):
+        with pytest.raises(UnsuitableImageError, match="NaN or infinity"):
+            tiles.analyze_file(path, region=region)
+    tifffile.imwrite(path, scene(9, 9))
+    with pytest.raises(UnsuitableImageError, match="at least 64 px a side"):
+        tiles.analyze_file(path)
 
 
 def test_commands_measure_what_is_too_large_and_deblur_it(tmp_path, monkeypatch):

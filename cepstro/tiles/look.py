@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cepstro import reasons
-from cepstro.analysis import Analysis, analyze
+from cepstro.analysis import Analysis, analyze, check_region
 from cepstro.errors import UnsuitableImageError
 from cepstro.light import Light
+from cepstro.photo import check_finite
 from cepstro.tiles.source import Box, Form, Sheet, opened
 
 _WINDOW = 2048  # px
@@ -52,7 +53,9 @@ def analyze_file(
     Raises
     ------
     ReadError, UnsuitableImageError, MissingExtraError
-        If the file cannot be read, or shows nothing.
+        If the file cannot be read, shows nothing, or holds NaN or infinity where it is looked at.
+    TypeError, ValueError
+        If `region` does not lie inside the picture.
     """
     tell = progress or (lambda _: None)
     with opened(Path(path)) as source:
@@ -63,14 +66,17 @@ def analyze_file(
             pixels = sheet.window(*_box(region, form))
             return analyze(pixels, light=light, channels=channels, progress=progress)
         found: list[Analysis] = []
+        flat = UnsuitableImageError("the picture shows nothing that could be blurred")
         for done, box in enumerate(_windows(sheet, form)):
             tell(done / 4)
+            pixels = sheet.window(*box)
+            check_finite(pixels)
             try:
-                found.append(analyze(sheet.window(*box), light=light, channels=channels))
-            except UnsuitableImageError:
-                continue
+                found.append(analyze(pixels, light=light, channels=channels))
+            except UnsuitableImageError as error:
+                flat = error
     if not found:
-        raise UnsuitableImageError("the picture is flat: it shows nothing that could be blurred")
+        raise flat
     tell(1.0)
     best = max(found, key=lambda one: (one.verdict == "defocus", one.confidence))
     same = [one for one in found if one.verdict == "defocus" and one.diameter is not None]
@@ -81,13 +87,8 @@ def analyze_file(
 
 
 def _box(region: tuple[int, int, int, int], form: Form) -> Box:
+    check_region(region, form.size)
     x, y, width, height = region
-    rows, columns = form.size
-    if x < 0 or y < 0 or width < 1 or height < 1 or x + width > columns or y + height > rows:
-        raise ValueError(
-            f"region {region} is not inside the picture of {columns} x {rows} px: x, y, width, "
-            "height"
-        )
     return y, x, height, width
 
 
