@@ -1,5 +1,10 @@
 __version__: str
 
+from . import errors as errors
+from . import figures as figures
+from . import many as many
+from . import pair as pair
+from . import tiles as tiles
 from .analysis import Analysis as Analysis
 from .analysis import analyze as analyze
 from .errors import CepstroError as CepstroError

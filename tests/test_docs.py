@@ -109,7 +109,7 @@ def test_copies_of_help_are_true():
 
 def test_every_public_name_is_in_the_reference():
     text = (DOCS / "reference.md").read_text("utf-8")
-    assert [name for name in cepstro.__all__ if f":: cepstro.{name}\n" not in text] == []
+    assert [n for n in cepstro.__all__ if not re.search(rf":: cepstro\.{n}[.\n]", text)] == []
 
 
 def test_every_option_is_explained():

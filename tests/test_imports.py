@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -70,10 +71,15 @@ PUBLIC = {
     "batch",
     "blur",
     "deblur",
+    "errors",
     "estimate_kernel",
+    "figures",
+    "many",
     "match",
+    "pair",
     "parse_psf",
     "read",
+    "tiles",
     "write",
 }
 
@@ -155,3 +161,13 @@ def test_public_names_are_pinned():
 def test_every_public_name_resolves():
     for name in cepstro.__all__:
         assert getattr(cepstro, name) is not None
+
+
+REFERENCE = PACKAGE.parent / "docs" / "reference.md"
+NAMES = re.findall(r"auto\w+:: (cepstro\.\w+\.\w+)", REFERENCE.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", [*NAMES, "cepstro.errors.ReadError"])
+def test_every_name_of_the_reference_is_reached_from_cepstro_alone(name):
+    code = f"import sys, cepstro; assert not {HEAVY!r} & set(sys.modules); {name}"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
