@@ -201,9 +201,11 @@ def test_result_is_plain_json_and_deterministic():
 
 def test_progress_rises_to_one_and_cancels():
     sharp, blurred = pair(DISK, height=200, width=240)
-    seen: list[float] = []
-    estimate_kernel(sharp, blurred, method="wiener", size=19, progress=seen.append)
-    assert seen == sorted(seen) and seen[-1] == 1
+    for channels in ("luminance", "each"):
+        seen: list[float] = []
+        how = {"method": "wiener", "size": 19, "channels": channels}
+        estimate_kernel(sharp, blurred, **how, progress=seen.append)
+        assert seen == sorted(seen) and seen[-1] == 1
 
     def stop(_: float) -> None:
         raise KeyboardInterrupt

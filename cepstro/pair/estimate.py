@@ -169,16 +169,22 @@ def estimate_kernel(
         raise ValueError(f"size must be an odd number of at least 3 px, got {size}")
     report = progress or (lambda _: None)
     source, target = Picture(sharp, light, "sharp"), Picture(blurred, light, "blurred")
-    result = _estimate(source.luminance(), target.luminance(), size, method, report)
-    if channels == "luminance":
-        return result
-    if source.channels != target.channels:
+    each = channels == "each"
+    parts = 1 + each * source.channels
+
+    def one(sharp: Plane, blurred: Plane, size: int | None, part: int) -> PairKernel:
+        return _estimate(sharp, blurred, size, method, lambda done: report((part + done) / parts))
+
+    if each and source.channels != target.channels:
         raise ValueError(
             f"kernels for each colour need photos of as many colours, got {source.channels} and "
             f"{target.channels}"
         )
+    result = one(source.luminance(), target.luminance(), size, 0)
+    if not each:
+        return result
     single = tuple(
-        _estimate(source.channel(c), target.channel(c), result.kernel.shape[0], method, report)
+        one(source.channel(c), target.channel(c), result.kernel.shape[0], 1 + c)
         for c in range(source.channels)
     )
     return replace(result, channels=single)
