@@ -8,8 +8,6 @@ import typer
 from cepstro.cli import options as opt
 from cepstro.cli.progress import bar
 
-_SMALL = 256  # px; pictures below may be narrower than the blur laid on them
-
 
 def nsr_given(nsr: float | None, snr: float | None) -> float | None:
     """Constant that -n or --snr name; None when neither was given."""
@@ -47,12 +45,10 @@ def psf_given(blur: opt.Blur) -> Any:
 
 def check_fits(psf: Any, photo: Any) -> None:
     """Refuse a blur wider than the photo: nothing could be seen through it, or for hours."""
-    rows, columns = photo.shape[:2]
-    if 2 * psf.halfwidth - 2 > max(rows, columns, _SMALL):
-        raise typer.BadParameter(
-            f"the blur, {2 * psf.halfwidth + 1} px across, is wider than the photo of "
-            f"{columns} x {rows} px"
-        )
+    from cepstro.psf import too_wide
+
+    if why := too_wide(psf, photo.shape):
+        raise typer.BadParameter(why)
 
 
 def read(image: Path, page: int | None, max_pixels: int | None) -> Any:

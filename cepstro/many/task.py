@@ -13,12 +13,11 @@ from cepstro.many.places import Item
 from cepstro.photo import read, safe_name, write
 from cepstro.photo.saving import first_line
 from cepstro.photo.writing import kind_of
-from cepstro.psf import PSF, psf_to_dict, scaled, short
+from cepstro.psf import PSF, psf_to_dict, scaled, short, too_wide
 from cepstro.restore import METHODS
 from cepstro.synthesis import Likeness
 
 Record = dict[str, Any]  # what the notes keep of a photo; "row" is its row in the tables
-_SMALL = 256  # px; pictures below may be narrower than their blur
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +154,8 @@ def _work(settings: Settings, item: Item, sha256: str | None) -> dict[str, Any]:
             return row | {"status": "no defocus"}
     else:
         row["psf"] = short(psf)
-        if 2 * psf.halfwidth - 2 > max(height, width, _SMALL):
-            raise UnsuitableImageError(
-                f"the blur, {2 * psf.halfwidth + 1} px across, is wider than the photo of "
-                f"{width} x {height} px"
-            )
+        if why := too_wide(psf, photo.shape):
+            raise UnsuitableImageError(why)
     if settings.like is not None:
         made = imitate(
             settings.like,

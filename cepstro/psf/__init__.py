@@ -1,6 +1,6 @@
 """Point spread functions: the shapes that a point of light takes in a blurred photo."""
 
-from cepstro.psf.base import PSF, one_each
+from cepstro.psf.base import PSF, one_each, too_wide
 from cepstro.psf.bornwolf import BornWolf
 from cepstro.psf.measured import Kernel
 from cepstro.psf.models import Disk, Gaussian, Motion, Polygon, Ring
@@ -23,4 +23,5 @@ __all__ = [
     "read_psf",
     "scaled",
     "short",
+    "too_wide",
 ]

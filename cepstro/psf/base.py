@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+_SMALL = 256  # px; pictures below may be narrower than their blur
 LARGEST = 10_000.0  # px: beyond any photo's blur; keeps hostile text from asking for all memory
 
 
@@ -62,6 +63,20 @@ def one_each(psf: PSF | Sequence[PSF], channels: int) -> list[PSF]:
         more = f" or {channels}, one a colour" if channels > 1 else ""
         raise ValueError(f"psf must be one PSF{more}, got {len(psfs)}")
     return psfs
+
+
+def too_wide(psf: PSF, shape: tuple[int, ...]) -> str | None:
+    """Say that a blur is wider than a picture, through which nothing could be seen, or None.
+
+    Pictures of up to 256 px may be narrower than their blur.
+    """
+    rows, columns = shape[:2]
+    if 2 * psf.halfwidth - 2 <= max(rows, columns, _SMALL):
+        return None
+    return (
+        f"the blur, {2 * psf.halfwidth + 1} px across, is wider than the photo of "
+        f"{columns} x {rows} px"
+    )
 
 
 def jinc(z: NDArray[np.floating]) -> NDArray[np.float64]:
