@@ -191,8 +191,8 @@ def luminance(linear: NDArray[np.floating]) -> NDArray[np.float32]:
 def clipped(image: NDArray[Any]) -> NDArray[np.bool_]:
     """Pixels at the sensor's limit: H x W, True where any colour is at the top of the range.
 
-    The top is the dtype's maximum for integers (less 1/255 of it, which JPEG needs) and 1 for
-    floats; a picture whose brightest value stays below the top has no clipped pixels.
+    The top is the dtype's maximum for integers and 1 for floats, less 1/255 of it, which JPEG
+    needs; a picture whose brightest value stays below that has no clipped pixels.
     """
     colour, _ = split_alpha(image)
     if colour.dtype == bool:

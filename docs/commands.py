@@ -16,9 +16,9 @@ The text of `cepstro --help` and of each command's `--help`, copied by `python d
 test compares it with what the commands print.
 
 Results go to standard output, everything else to standard error. Exit status 0: done, 1: an error
-said in one line, 2: wrong usage, 3: analysed, but no defocus found, 130: stopped by Ctrl-C. A file
-appears whole or not at all, nothing but the OUT named is overwritten, and OUT is the input only
-with `--overwrite`.
+said in one line, 2: wrong usage, 3: analysed, but no defocus found (deblur: no blur that can be
+undone), 130: stopped by Ctrl-C. A file appears whole or not at all, nothing but the OUT named is
+overwritten, and OUT is the input only with `--overwrite`.
 
 Shell completion: `cepstro --install-completion`.
 """

@@ -51,6 +51,7 @@ def cepstro(
       cepstro deblur -a 33 -n 5e-4 blurry.jpg sharp.jpg
       cepstro blur --like blurry.jpg sharp.png twin.png
 
-    Exit status: 0 done, 1 an error said in one line, 2 wrong usage, 3 no defocus found.
+    Exit status: 0 done, 1 an error said in one line, 2 wrong usage, 3 no defocus found (deblur:
+    no blur that can be undone).
     """
     need_command(context)

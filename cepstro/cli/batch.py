@@ -130,7 +130,7 @@ def deblur(
 ) -> None:
     """Undo the blur of many photos. Without -a and --psf each is measured first.
 
-    Photos that show no defocus are left out, and the table says so.
+    Photos that show no blur that can be undone are left out, and the table says so.
 
     \b
     Examples:

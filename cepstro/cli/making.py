@@ -44,7 +44,8 @@ def deblur(
       cepstro deblur -t motion -a 20 -r 30 shaken.jpg still.jpg
       cepstro deblur --psf ring:27,hole=1,softness=2 --method best mirror.tif sharp.tif
 
-    Exit status 3 means that no defocus was found; nothing is written then.
+    Exit status 3 means that no defocus or movement was found, so no blur that can be undone;
+    nothing is written then.
     """
     from cepstro import deblur as work
     from cepstro import write

@@ -42,7 +42,8 @@ def analyze(
       cepstro analyze blurry.jpg --psf-out blur.json
       cepstro analyze blurry.jpg --region 200,150,800,600 --json
 
-    Exit status 3 means that the photo was analysed and shows no defocus.
+    Exit status 3 means that the photo was analysed and shows no defocus, be it sharp, soft or
+    moved. (A movement that was found, `cepstro deblur` undoes all the same.)
     """
     from cepstro.cli import files
     from cepstro.figures import words
