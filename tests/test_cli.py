@@ -516,6 +516,25 @@ def test_kernel_of_two_scenes_is_refused_in_one_line(sharp, tmp_path):
     assert len(done.stderr.splitlines()) == 1 and not out.exists()
 
 
+def test_kernel_of_swapped_photos_is_refused_in_one_line(sharp, tmp_path):
+    soft, out = tmp_path / "soft.png", tmp_path / "kernel.png"
+    assert run("blur", "-a", "9", sharp, soft).exit_code == 0
+    done = run("kernel", soft, sharp, out)
+    assert done.exit_code == 1 and "are the photos swapped?" in done.stderr
+    assert len(done.stderr.splitlines()) == 1 and not out.exists()
+
+
+def test_model_that_says_nothing_of_the_kernel_is_not_advised(sharp, tmp_path):
+    corner = np.zeros((15, 15))
+    corner[1:3, 1:14] = corner[1:14, 1:3] = 1
+    np.save(tmp_path / "corner.npy", corner)
+    soft, out = tmp_path / "soft.png", tmp_path / "kernel.npy"
+    assert run("blur", "--psf", tmp_path / "corner.npy", sharp, soft).exit_code == 0
+    done = run("kernel", sharp, soft, out)
+    assert "Mind: No model describes the kernel" in done.stdout
+    assert f"cepstro blur --psf {out} OTHER.png" in done.stdout
+
+
 @pytest.mark.parametrize("wrong", [["--size", "8"], ["--size", "x"], ["--method", "magic"]])
 def test_wrong_usage_of_kernel(sharp, tmp_path, wrong):
     assert run("kernel", *wrong, sharp, sharp, tmp_path / "k.png").exit_code == 2

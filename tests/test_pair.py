@@ -226,6 +226,23 @@ def test_other_scenes_are_refused_by_name(psf, method):
                     estimate_kernel(sharp, blurred, method=method)
 
 
+@pytest.mark.parametrize("psf", [DISK, Disk(4, softness=0.5), Gaussian(2)], ids=str)
+@pytest.mark.parametrize("how", [{}, {"noise": 2.55}, {"quality": 90}], ids=str)
+def test_swapped_photos_are_refused_and_asked_for(psf, how):
+    sharp, blurred = pair(psf, **how)
+    with pytest.raises(UnsuitableImageError, match="are the photos swapped"):
+        estimate_kernel(blurred, sharp)
+
+
+def test_kernel_that_no_model_describes_is_told():
+    corner = np.zeros((15, 15))
+    corner[1:3, 1:14] = corner[1:14, 1:3] = 1
+    found = estimate_kernel(*pair(Kernel(corner)))
+    assert found.fit.misfit > 0.5
+    assert [w for w in found.warnings if w.startswith("no model describes the kernel (misfit ")]
+    assert not estimate_kernel(*pair(DISK)).warnings
+
+
 def test_planes_without_a_kernel_between_them_are_refused():
     light = np.random.default_rng(0).random((120, 130)).astype(np.float32)
     with pytest.raises(UnsuitableImageError, match="do not show the same scene"):

@@ -138,7 +138,18 @@ def kernel(
     if as_json:
         typer.echo(json.dumps(result.to_dict(), indent=2, allow_nan=False))
     else:
-        typer.echo(words.kernel_report(result, str(psf_out) if psf_out else None))
+        typer.echo(words.kernel_report(result, _to_name(result, out, psf_out)))
+
+
+def _to_name(found: Any, out: Path, psf_out: Path | None) -> str | None:
+    """Name the file that --psf is to read; None where the model does as well."""
+    from cepstro.pair.estimate import UNNAMED
+
+    if psf_out is not None:
+        return str(psf_out)
+    if found.fit.misfit <= UNNAMED:
+        return None
+    return str(out) if out.suffix.lower() == ".npy" else "PSF-OUT.json"
 
 
 def cepstrum(

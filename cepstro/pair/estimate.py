@@ -36,6 +36,8 @@ Progress = Callable[[float], None] | None
 
 _ONE_BLUR = 0.975  # part of the detail that one kernel explains when there is only one blur
 _SAME_SCENE = 0.3  # and when there is one scene at all
+_SHARPENS = 3.0  # sum of the values of a kernel without their signs; a plain unsharp mask has 3
+UNNAMED = 0.5  # misfit from which the best model says nothing of the kernel
 _TELLING = 0.5  # pixels to a value of the kernel: with 0.3 it was off, with 2.6 it was right
 
 
@@ -142,7 +144,7 @@ def estimate_kernel(
     Raises
     ------
     UnsuitableImageError
-        When the photos are too small or flat or do not show the same scene.
+        When the photos are too small or flat, do not show the same scene, or are swapped.
     TypeError, ValueError
         For wrong arguments, such as a size that the photos are too small for.
 
@@ -239,6 +241,13 @@ def _estimate(
             f"the best kernel explains only {100 * max(explained, 0):.0f} % of the blurred photo's "
             "detail"
         )
+    # What blurs takes no light away: the sum of a kernel's values without their signs stays near 1.
+    # It was 10 to 420 where a photo was to be made of a blurrier one.
+    if float(np.abs(kernel).sum()) > _SHARPENS:
+        raise UnsuitableImageError(
+            "the blurred photo is sharper than the sharp one; are the photos swapped? Give the "
+            "sharp one first"
+        )
     if explained < _ONE_BLUR:
         warnings.append(
             f"one kernel explains only {100 * explained:.0f} % of the blurred photo's detail: the "
@@ -249,6 +258,10 @@ def _estimate(
         shift[1] + shape.shift[1] + how.shift[1],
     )
     misfit = _misfit(kernel, shape)
+    if misfit > UNNAMED:
+        warnings.append(
+            f"no model describes the kernel (misfit {100 * misfit:.0f} %): use the kernel itself"
+        )
     report(1.0)
     return PairKernel(
         kernel=kernel,
