@@ -85,6 +85,37 @@ def test_a_photo_with_little_detail_is_not_turned_to_fit():
     assert error(found, RING) < 0.01
 
 
+def drawn_by_area(diameter: float) -> Kernel:
+    """A disk as many programs draw it: each pixel by the part of it that is covered."""
+    side, fine = 2 * math.ceil(diameter / 2) + 1, 33
+    at = (np.arange(side * fine) + 0.5) / fine - side / 2
+    inside = at[:, None] ** 2 + at**2 <= (diameter / 2) ** 2
+    return Kernel(inside.reshape(side, fine, side, fine).mean(axis=(1, 3)))
+
+
+@pytest.mark.parametrize(
+    ("psf", "how", "kind"),
+    [
+        (Gaussian(2), {}, Gaussian),
+        (Gaussian(3), {"noise": 2.55}, Gaussian),
+        (Gaussian(4), {"quality": 90}, Gaussian),
+        (Gaussian(6), {}, Gaussian),
+        (Disk(12), {}, Disk),
+        (Disk(9, softness=1.5), {"noise": 2.55}, Disk),
+        (drawn_by_area(6.3), {}, Disk),
+        (drawn_by_area(6.3), {"quality": 90}, Disk),
+        (Ring(20, hole=0.3, softness=1), {}, Ring),
+        (Ring(16, hole=0.6, softness=1), {"quality": 90}, Ring),
+        (Polygon(12, blades=6, rotation=10, softness=0.5), {"noise": 2.55}, Polygon),
+        (Polygon(20, blades=8, rotation=3, softness=0.7), {}, Polygon),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else None,
+)
+def test_blur_is_named_by_its_own_family(psf, how, kind):
+    found = estimate_kernel(*pair(psf, **how))
+    assert isinstance(found.fit.psf, kind), found.fit
+
+
 def test_all_texture_is_not_taken_for_noise():
     found = estimate_kernel(*pair(RING, name="skimage_gravel.png", height=512, width=512))
     assert found.fit.psf.softness == pytest.approx(2, abs=0.02)

@@ -2,7 +2,10 @@
 
 A model's transfer function, shifted and scaled, is fitted to the measured one with the precision of
 each frequency as weight; disk, ring, polygon and Gaussian compete by their chi-square and number of
-parameters.
+parameters. A disk that is mostly softness is left to the Gaussian, and holes and corners must be
+larger than their errors and the pixels: hard disks and those drawn by area passed for rings of hole
+0.1 and octagons. Measured on 608 pairs of 6 scenes (8 bit, noise, JPEG; 32 PSFs): 4 named wrongly;
+73 when a Gaussian cost as much as a disk and every hole and corner was believed.
 
 Tried: Bayes' criterion alone named disks octagons (JPEG) and thin rings wide ones of another
 diameter, on differences in chi-square of 1 to 6 %; true octagons and wide rings differ by 8 % to a
@@ -35,6 +38,9 @@ from cepstro.psf import PSF, Disk, Gaussian, Polygon, Ring
 _DESCENTS = 40  # steps of a model's fit at most
 _NUDGE = 1e-4  # px or degrees: step of its numerical derivatives
 _FULL = 1 / 6  # of its diameter: a thin ring softer than this has no hole
+_SOFT = 0.4  # of its diameter: a disk softer than this cannot be told from a Gaussian
+_HOLE = 0.15  # that a ring's hole must surely exceed
+_CORNER = 0.3  # px that a polygon must differ from a disk by
 _WORTH = 1.06  # times that chi-square must fall by a further parameter, beside Bayes' criterion
 
 
@@ -112,15 +118,18 @@ def fit_shape(measured: Measured) -> Shape:
     rings = [_fit(points, ring_family(points, hole)) for hole in (0.4, 0.75, 0.95)]
     rings.append(_fit(points, thin_ring_family(points)))
     rings = [one for one in rings if not _filled(one)]
-    candidates = [disk, _fit(points, gaussian_family(points, disk.psf)), *rings]
+    candidates = [_fit(points, gaussian_family(points, disk.psf)), *filter(_hollow, rings)]
+    if disk.psf.softness <= _SOFT * disk.psf.diameter:
+        candidates.append(disk)
     # Corners matter where the middle is full.
     if disk.psf.diameter > 4 and min(ring.cost for ring in rings) > 0.3 * disk.cost:
-        candidates += [_fit(points, family) for family in polygon_families(points, disk.psf)]
+        polygons = [_fit(points, family) for family in polygon_families(points, disk.psf)]
+        candidates += filter(_cornered, polygons)
     # Bayes' criterion for a noise of unknown size: the precision is believed with much caution.
     weight = math.log(points.looks) + points.looks * math.log(_WORTH)
     best = min(
         candidates,
-        key=lambda one: points.looks * math.log(one.cost) + max(2, len(one.errors)) * weight,
+        key=lambda one: points.looks * math.log(one.cost) + len(one.errors) * weight,
     )
     raster = _fit(points, rastered(best.psf, tuple(best.errors), points))
     if points.looks * math.log(raster.cost / best.cost) < -weight:
@@ -137,6 +146,20 @@ def _filled(ring: Shape) -> bool:
     """Tell whether a thin ring is so soft that it has no hole: a disk by another name."""
     psf = ring.psf
     return isinstance(psf, Ring) and psf.hole == 1 and psf.softness > _FULL * psf.diameter
+
+
+def _hollow(ring: Shape) -> bool:
+    """Tell whether a ring's hole is surely there: not the hard or drawn edge of a disk."""
+    psf = ring.psf
+    return isinstance(psf, Ring) and psf.hole - 2 * ring.errors.get("hole", 0.0) > _HOLE
+
+
+def _cornered(polygon: Shape) -> bool:
+    """Tell whether a polygon's edges lie far enough inside the circle through its corners."""
+    psf = polygon.psf
+    if not isinstance(psf, Polygon):
+        return False
+    return psf.diameter / 2 * (1 - math.cos(math.pi / psf.blades)) > _CORNER
 
 
 def _fit(points: Points, family: Family) -> Shape:
