@@ -609,7 +609,9 @@ def test_zarr_is_refused_where_it_cannot_be_worked_on(blurry, tmp_path):
 
 
 def test_blocks_take_no_options_of_photos(tmp_path):
-    for option in (["--quality", "90"], ["--overwrite"], ["--page", "1"]):
+    for option in (
+        ["--quality", "90"], ["--overwrite"], ["--page", "0"], ["--max-pixels", "9"]
+    ):  # fmt: skip
         words = [*option, tmp_path / "in.zarr", tmp_path / "out.zarr"]
         for command in ("deblur", "blur"):
             done = run(command, "-a", "9", *words)

@@ -412,6 +412,16 @@ def test_wrong_types_are_refused(value):
         Kernel(np.full((3, 3), 1 + 1j))
 
 
+@pytest.mark.parametrize("psf", ALL, ids=IDS)
+def test_wrong_shapes_are_refused_in_a_sentence(psf):
+    for shape in (5, "ab", (5.0, 5), None):
+        with pytest.raises(TypeError, match="shape must be two whole numbers of px, got"):
+            psf.otf(shape)
+    for shape in ((5, 5, 3), (0, 5)):
+        with pytest.raises(ValueError, match="shape must be two sizes of at least 1 px"):
+            psf.otf(shape)
+
+
 # --- text and JSON --------------------------------------------------------------------------------
 
 length = st.floats(1e-3, 1e4)

@@ -116,7 +116,11 @@ def _band(columns: int) -> int:
 
 
 def check_shape(shape: tuple[int, int]) -> tuple[int, int]:
-    """Height and width, or a ValueError."""
+    """Height and width, or a TypeError or ValueError."""
+    if not isinstance(shape, tuple | list) or not all(
+        isinstance(n, int | np.integer) for n in shape
+    ):
+        raise TypeError(f"shape must be two whole numbers of px, got {shape!r:.50}")
     if len(shape) != 2 or min(shape) < 1:
         raise ValueError(f"shape must be two sizes of at least 1 px, got {tuple(shape)}")
     return int(shape[0]), int(shape[1])
