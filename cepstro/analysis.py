@@ -270,8 +270,9 @@ def _defocus(look: Look, parts: list[Look]) -> Analysis:
         channels=(),
         spectrum=look.spectrum,
         cepstrum=look.cepstrum,
-        profile=look.profile,
+        profile=replace(look.profile, quefrency=look.profile.quefrency * view.scale),
         radial=radial_spectrum(refined.data, fit, psf, scale=view.scale),
+        step=view.scale,
     )
 
 

@@ -85,7 +85,10 @@ class Analysis:
     channels : tuple of ChannelBlur
         The diameter of each colour, where it was asked for.
     spectrum, cepstrum, profile, radial
-        What the figures draw; the cepstrum is centred, 1 px a sample.
+        What the figures draw; the cepstrum is centred.
+    step : float
+        px of the photo from one sample of the cepstrum to the next: 1, more where a large blur was
+        found on a reduced copy. `profile` and `radial` are in px of the photo in any case.
     """
 
     verdict: Verdict
@@ -104,6 +107,7 @@ class Analysis:
     cepstrum: NDArray[np.float32] = field(repr=False)
     profile: Profile = field(repr=False)
     radial: RadialSpectrum = field(repr=False)
+    step: float = field(default=1.0, repr=False)
 
     @property
     def chromatic_difference(self) -> float | None:

@@ -16,6 +16,7 @@ import cepstro
 from cepstro import analysis as room
 from cepstro.light import from_linear
 from cepstro.psf import Disk, Gaussian, Motion, Polygon, Ring
+from cepstro.radial import radial_profile
 
 
 def photo(name: str, psf=None, *, side: int = 340, **camera) -> np.ndarray:
@@ -291,6 +292,18 @@ def test_result_is_whole_and_goes_into_json(found, grey):
         assert abs(other.diameter / found.diameter - 1) > 0.03
         assert 0 <= other.strength <= 1
     assert f"{found.diameter:.1f} px" in found.reason
+
+
+def test_curves_of_a_blur_found_on_a_reduced_copy_are_in_px_of_the_photo():
+    plane = power_law_scene(2100, psf=Disk(300), slope=-2.2, seed=5) * 0.13 + 0.4
+    found = cepstro.analyze(from_linear(np.clip(plane, 0, 1), np.dtype(np.uint8)))
+    assert found.step == 3
+    assert found.diameter == pytest.approx(300, rel=0.01)
+    dark = np.argmin(np.where(found.profile.quefrency > 100, found.profile.mean, np.inf))
+    assert found.profile.quefrency[dark] == pytest.approx(300, rel=0.03)
+    samples = radial_profile(found.cepstrum).quefrency[dark]
+    assert samples * found.step == pytest.approx(found.profile.quefrency[dark])
+    assert found.radial.zeros[0] == pytest.approx(1.2197 / found.diameter, rel=0.01)
 
 
 def test_progress_runs_from_0_to_1_and_an_error_in_it_passes_through(grey):

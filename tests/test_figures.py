@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -25,7 +26,7 @@ from cepstro.figures import (
     words,
 )
 from cepstro.figures.comparison import liveliest
-from cepstro.figures.panels import thumbnail
+from cepstro.figures.panels import draw_cepstrum, thumbnail
 from cepstro.figures.style import rendered
 
 DIAMETER = 14.0
@@ -84,6 +85,25 @@ def test_profile_marks_the_diameter_and_spectrum_its_zeros(photo, analysis):
     short = [x[0] for x in marks if len(x) == 2 and x[0] == x[1]]
     assert short == pytest.approx(analysis.radial.zeros)
     assert short[0] * analysis.diameter == pytest.approx(1.2197, rel=0.01)
+
+
+@pytest.mark.parametrize(("step", "diameter"), [(3, 300.0), (1, 200.0)])
+def test_ring_is_drawn_where_the_cepstrum_is_dark(analysis, step, diameter):
+    from matplotlib.figure import Figure
+
+    y, x = np.mgrid[-350:350, -350:350] * step
+    cepstrum = np.where(abs(np.hypot(y, x) - diameter) < step, -1, 0).astype(np.float32)
+    found = replace(
+        analysis, diameter=diameter, psf=cepstro.Disk(diameter), cepstrum=cepstrum, step=step
+    )
+    axes = draw_cepstrum(Figure().add_subplot(), found)
+    (image,) = axes.get_images()
+    left, right, bottom, _ = image.get_extent()
+    assert right == -left == bottom > diameter
+    shown = image.get_array()
+    px = (np.arange(shown.shape[1]) + 0.5) / shown.shape[1] * (right - left) + left
+    dark = px[shown[shown.shape[0] // 2] < -0.5]
+    assert abs(dark) == pytest.approx(diameter, abs=step)
 
 
 def test_every_plotted_axis_names_its_quantity_and_unit(photo, analysis):

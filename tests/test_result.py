@@ -16,7 +16,7 @@ from cepstro.result import Analysis, ChannelBlur, RadialSpectrum, radial_spectru
 from cepstro.ring import Candidate
 from cepstro.spectrum import Spectrum
 
-DRAWN = {"spectrum", "cepstrum", "profile", "radial"}  # for figures, not for JSON
+DRAWN = {"spectrum", "cepstrum", "profile", "radial", "step"}  # for figures, not for JSON
 
 
 @pytest.fixture

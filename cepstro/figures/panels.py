@@ -62,17 +62,16 @@ def draw_picture(
 
 def draw_cepstrum(axes: Axes, analysis: Analysis, *, theme: Theme = LIGHT) -> Axes:
     """Draw the cepstrum around quefrency 0, the found ring and its diameter of 2 D."""
-    cepstrum = analysis.cepstrum
+    cepstrum, step = analysis.cepstrum, analysis.step
     rows, columns = (n // 2 for n in cepstrum.shape)
     found = analysis.diameter
-    reach = min(rows - 1, columns - 1, _FAR)
-    if found is not None:
-        reach = max(8, min(reach, round(1.8 * found)))
+    wanted = _FAR if found is None else max(8.0, 1.8 * found)
+    reach = min(rows - 1, columns - 1, round(wanted / step))
     view = cepstrum[rows - reach : rows + reach + 1, columns - reach : columns + reach + 1]
     y, x = np.ogrid[-reach : reach + 1, -reach : reach + 1]
-    outside = np.hypot(y, x) > max(2.0, 0.35 * (found or reach / 4))
+    outside = np.hypot(y, x) > max(2.0, 0.35 * (found / step if found else reach / 4))
     limit = float(np.percentile(np.abs(view[outside]), 99.5)) or 1.0
-    edge = reach + 0.5
+    edge = (reach + 0.5) * step
     axes.imshow(
         view,
         cmap="gray",
