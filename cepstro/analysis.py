@@ -149,7 +149,7 @@ def analyze(
     encoded = _encoded_middle(pixels)
     result = _defocus(look, parts) if look.best >= _CONVINCING else None
     if result is None:
-        result = _of_motion(first, motion) if motion is not None else _soft_or_none(look)
+        result = _of_motion(first, motion) if motion is not None else _soft_or_none(first, look)
     others = _others(look, result.diameter if result.verdict == "defocus" else None)
     warnings = (*result.warnings, *conditions(pixels, encoded))
     measured: tuple[ChannelBlur, ...] = ()
@@ -312,9 +312,13 @@ def _of_motion(look: Look, motion: MotionFit) -> Analysis:
     )
 
 
-def _soft_or_none(look: Look) -> Analysis:
-    """Without rings and stripes: soft like a Gaussian, or nothing that can be named."""
-    sigma = find_sigma(look.data) * look.view.scale
+def _soft_or_none(first: Look, look: Look) -> Analysis:
+    """Without rings and stripes: soft like a Gaussian, or nothing that can be named.
+
+    The softness is read at full size, as a reduced copy lacks the frequencies that tell sharp
+    photos; the reason speaks of `look`, which came nearest to rings.
+    """
+    sigma = find_sigma(first.data)
     soft = sigma > SOFT
     excess = float(np.sqrt(max(sigma**2 - OF_A_SHARP_PHOTO**2, 0)))
     best = look.trials[0].diameter * look.view.scale if look.trials else None
@@ -331,10 +335,10 @@ def _soft_or_none(look: Look) -> Analysis:
         reason=reasons.of_gaussian(excess) if soft else reasons.of_none(look.best, best),
         warnings=(),
         channels=(),
-        spectrum=look.spectrum,
-        cepstrum=look.cepstrum,
-        profile=look.profile,
-        radial=radial_spectrum(look.data, None, None, scale=look.view.scale),
+        spectrum=first.spectrum,
+        cepstrum=first.cepstrum,
+        profile=first.profile,
+        radial=radial_spectrum(first.data, None, None),
     )
 
 

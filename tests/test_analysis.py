@@ -117,6 +117,18 @@ def test_sharp_photo_is_not_called_defocus(name):
     assert found.reason
 
 
+def test_large_sharp_photo_is_as_sharp_as_a_part_of_it():
+    from skimage import data
+
+    part = data.astronaut()
+    large = np.pad(part, ((0, 1536), (0, 1536), (0, 0)), mode="symmetric")
+    for pixels in (part, large):
+        assert cepstro.analyze(pixels).verdict == "none"
+    found = cepstro.analyze(large)
+    assert found.step == 1
+    assert found.radial.frequency[-1] > 0.6  # of the photo, not of a reduced copy
+
+
 @pytest.mark.parametrize(
     ("name", "angle"), [("leptonica_wyom.jpg", 30), ("skimage_gravel.png", -55)]
 )
