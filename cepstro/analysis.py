@@ -29,10 +29,10 @@ from cepstro.motion import MotionFit, find_motion
 from cepstro.noise import noise_sigma
 from cepstro.nsr import wiener_constant
 from cepstro.photo import Photo, check_finite, unpack
-from cepstro.psf import Gaussian, Motion, scaled
+from cepstro.psf import Disk, Gaussian, Motion, Polygon, Ring, scaled
 from cepstro.race import DEEPEST, Trial, chance, trials
 from cepstro.radial import PolarSpectrum, Profile, polar_spectrum, radial_profile
-from cepstro.refine import by_quarter, calibrated_error, fit_disk_of, refine
+from cepstro.refine import by_quarter, calibrated_error, fit_alike, refine
 from cepstro.result import Analysis, ChannelBlur, RadialSpectrum, Verdict, radial_spectrum
 from cepstro.ring import Candidate
 from cepstro.spectrum import Spectrum
@@ -153,8 +153,8 @@ def analyze(
     others = _others(look, result.diameter if result.verdict == "defocus" else None)
     warnings = (*result.warnings, *conditions(pixels, encoded))
     measured: tuple[ChannelBlur, ...] = ()
-    if channels == "each" and result.verdict == "defocus" and result.diameter is not None:
-        measured = _each_channel(pixels, light, result.diameter)
+    if channels == "each" and isinstance(result.psf, Disk | Ring | Polygon):
+        measured = _each_channel(pixels, light, result.psf)
     report(1.0)
     return replace(
         result,
@@ -357,14 +357,16 @@ def _others(look: Look, diameter: float | None) -> tuple[Candidate, ...]:
     return tuple(sorted(kept, key=lambda candidate: -candidate.strength)[:5])
 
 
-def _each_channel(pixels: NDArray[Any], light: Light, diameter: float) -> tuple[ChannelBlur, ...]:
-    """Fit the diameter of every colour near that of the luminance."""
+def _each_channel(
+    pixels: NDArray[Any], light: Light, psf: Disk | Ring | Polygon
+) -> tuple[ChannelBlur, ...]:
+    """Fit the blur of every colour near that of the luminance, and of the same kind."""
     planes = pixels if pixels.ndim == 3 else pixels[..., None]
     longest = min(LARGEST_FINE_BLOCK, *pixels.shape[:2])
     measured = []
     for index, name in enumerate(_NAMES[planes.shape[2]]):
         channel = View(planes[..., index], light)
-        fit = fit_disk_of(channel.spectrum, diameter, longest=longest)
+        fit = fit_alike(channel.spectrum, psf, longest=longest)
         measured.append(ChannelBlur(name, float(fit.parameters[0]), calibrated_error(fit)))
     return tuple(measured)
 

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cepstro.families import disk_family, ring_family
+from cepstro.families import Family, disk_family, ring_family
 from cepstro.fft import good_size
 from cepstro.fit import ROUGHLY, Fit, fit_band, fit_model
 from cepstro.iris import SECTORS as POLYGON_SECTORS
 from cepstro.iris import fit_polygon, polygon_family
-from cepstro.psf import Polygon
+from cepstro.psf import Disk, Polygon, Ring
 from cepstro.race import FAR, NEAR
-from cepstro.radial import PolarSpectrum, polar_spectrum
+from cepstro.radial import SECTORS, PolarSpectrum, polar_spectrum
 from cepstro.scan import kind_of, match
 from cepstro.spectrum import Spectrum
 
@@ -132,15 +132,35 @@ def calibrated_error(fit: Fit) -> float:
     return _ERROR_FACTOR[fit.family] * spread
 
 
-def fit_disk_of(spectrum_of: Callable[[int], Spectrum], diameter: float, *, longest: int) -> Fit:
-    """Fit a disk near a diameter to the spectrum of blocks that suit it."""
+def fit_alike(
+    spectrum_of: Callable[[int], Spectrum], psf: Disk | Ring | Polygon, *, longest: int
+) -> Fit:
+    """Fit a blur of the same kind near a known one, as to one colour of a photo.
+
+    Disks are read over three and over six rings, rings over six and nine, polygons over six; the
+    fit with the smaller error is kept.
+    """
+    diameter = psf.diameter
     spectrum = spectrum_of(block_side(diameter, longest))
-    return fit_disk(polar_spectrum(spectrum, step=1 / (_BLOCK_DIAMETERS * diameter)), diameter)
+    sectors = POLYGON_SECTORS if isinstance(psf, Polygon) else SECTORS
+    data = polar_spectrum(spectrum, step=1 / (_BLOCK_DIAMETERS * diameter), sectors=sectors)
+    family, start, rings = _kind(psf, data.resolution)
+    fits = [fit_model(data, family, [start], fit_band(data, diameter, rings=r)) for r in rings]
+    return min(fits, key=lambda fit: float(fit.errors[0]))
 
 
-def fit_disk(data: PolarSpectrum, diameter: float) -> Fit:
-    """Fit a disk near a diameter over three and over six rings; the one with the smaller error."""
-    return _surer(*_disks(data, diameter))
+def _kind(
+    psf: Disk | Ring | Polygon, resolution: float
+) -> tuple[Family, tuple[float, ...], tuple[float, ...]]:
+    """Family of a PSF, its parameters there, and over how many rings it may be read."""
+    soft = psf.softness > 0
+    last = (psf.softness**2,) if soft else ()
+    if isinstance(psf, Polygon):
+        family = polygon_family(psf.blades, resolution * psf.diameter, soft=soft)
+        return family, (psf.diameter, psf.rotation, *last), (FAR,)
+    if isinstance(psf, Ring):
+        return ring_family(soft=soft), (psf.diameter, psf.hole, *last), (FAR, _RING_RINGS)
+    return disk_family(soft=soft), (psf.diameter, *last), (NEAR, FAR)
 
 
 def _disks(data: PolarSpectrum, diameter: float, *, like: Fit | None = None) -> tuple[Fit, Fit]:

@@ -280,6 +280,16 @@ def test_each_channel_has_its_own_diameter():
     assert all(0 < one.diameter_error < 0.2 for one in found.channels)
 
 
+def test_channels_of_a_ring_are_fitted_as_rings():
+    photo_of_a_ring = photo("leptonica_wyom.jpg", Ring(27, hole=0.85), side=480, noise=0.5)
+    found = cepstro.analyze(photo_of_a_ring, channels="each")
+    assert found.model == "ring"
+    assert found.diameter == pytest.approx(27, rel=0.02)
+    sizes = [one.diameter for one in found.channels]
+    assert sizes == pytest.approx([found.diameter] * 3, rel=0.01)
+    assert found.chromatic_difference < 0.2
+
+
 def test_grey_photo_has_one_channel(found, grey):
     assert found.channels == ()
     (only,) = cepstro.analyze(grey, channels="each").channels

@@ -1,5 +1,7 @@
 """The winner fitted again: its kind, its diameter, its error bar."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from spectra import spectrum_of, white_scene
@@ -9,7 +11,7 @@ from cepstro.fft import good_size
 from cepstro.fit import Fit, fit_band, fit_model
 from cepstro.psf import Disk, Polygon, Ring
 from cepstro.radial import polar_spectrum
-from cepstro.refine import block_side, calibrated_error, fit_disk, fit_disk_of, refine
+from cepstro.refine import block_side, calibrated_error, fit_alike, refine
 
 SIDE = 768
 
@@ -86,7 +88,8 @@ def test_calibrated_error_covers_the_truth():
     away = []
     for seed in range(10):
         plane = white_scene(Disk(11.3), 384, noise=0.1, seed=seed)
-        fit = fit_disk_of(lambda side, plane=plane: spectrum_of(plane, side), 11.2, longest=384)
+        spectra = partial(spectrum_of, plane)
+        fit = fit_alike(spectra, Disk(11.2), longest=384)
         away.append((fit.parameters[0] - 11.3) / calibrated_error(fit))
     assert np.sqrt(np.mean(np.square(away))) < 1.5
     assert np.max(np.abs(away)) < 3
@@ -94,9 +97,29 @@ def test_calibrated_error_covers_the_truth():
 
 def test_smaller_error_decides_how_many_rings_are_read():
     plane = white_scene(Disk(16), SIDE, noise=0.02)
-    data = polar_spectrum(spectrum_of(plane, 384))
+    data = polar_spectrum(spectrum_of(plane, 384), step=1 / (24 * 16))
     errors = [
         fit_model(data, disk_family(), [(16.0,)], fit_band(data, 16, rings=rings)).errors[0]
         for rings in (3.0, 6.0)
     ]
-    assert fit_disk(data, 16).errors[0] == pytest.approx(min(errors), rel=1e-6)
+    fit = fit_alike(partial(spectrum_of, plane), Disk(16), longest=SIDE)
+    assert fit.errors[0] == pytest.approx(min(errors), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("true", "near"),
+    [
+        (Ring(27, hole=0.85), Ring(26.6, hole=0.8)),
+        (Ring(20, hole=0.4, softness=1), Ring(20.4, hole=0.42, softness=0.8)),
+        (Polygon(20, blades=6, rotation=10), Polygon(20.2, blades=6, rotation=12)),
+        (Disk(16, softness=1), Disk(15.8, softness=0.8)),
+        (Disk(16), Disk(15.8)),
+    ],
+    ids=str,
+)
+def test_another_plane_is_fitted_by_the_same_kind_of_blur(true, near):
+    plane = white_scene(true, SIDE, noise=0.02)
+    fit = fit_alike(partial(spectrum_of, plane), near, longest=SIDE)
+    assert type(fit.psf) is type(true)
+    assert fit.psf.diameter == pytest.approx(true.diameter, rel=5e-3)
+    assert fit.psf.softness == pytest.approx(true.softness, abs=0.1)
