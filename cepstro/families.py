@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cepstro.psf import PSF, Disk, Gaussian, Motion, Ring
 from cepstro.psf.base import jinc
-from cepstro.radial import PolarSpectrum
+from cepstro.radial import PolarSpectrum, lock
 
 _THINNEST = 1 - 1e-6  # hole; thinner rings look the same, and a ring of hole 1 divides 0 by 0
 
@@ -138,7 +138,9 @@ def _softened(variance: NDArray[np.float64], rho: NDArray[np.float64]) -> NDArra
 @lru_cache(maxsize=8)
 def _around(data: PolarSpectrum) -> NDArray[np.float64]:
     """Frequencies of the cells and their neighbours at the spectrum's own step: (3, columns)."""
-    return data.frequency + data.resolution * np.array([[-1.0], [0.0], [1.0]])
+    around = data.frequency + data.resolution * np.array([[-1.0], [0.0], [1.0]])
+    lock(around)
+    return around
 
 
 def _smeared(power: NDArray[np.float64]) -> NDArray[np.float64]:

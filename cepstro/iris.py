@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cepstro.families import Family, disk_family
 from cepstro.fit import ROUGHLY, Fit, fit_band, fit_model
 from cepstro.psf import Polygon
-from cepstro.radial import PolarSpectrum, merged
+from cepstro.radial import PolarSpectrum, lock, merged
 
 BLADES = (5, 6, 7, 8, 9)
 SECTORS = 24  # the pattern of nine blades repeats every 10 degrees in power
@@ -159,7 +159,9 @@ def _sector_table(blades: int, smear: float) -> NDArray[np.float64]:
     low = np.floor(turned).astype(np.intp)
     down = (turned - low)[..., None]
     mean = (level[low % _ANGLES] * (1 - down) + level[(low + 1) % _ANGLES] * down).mean(axis=0)
-    return np.concatenate([mean, mean[:1]])
+    table = np.concatenate([mean, mean[:1]])
+    lock(table)
+    return table
 
 
 @lru_cache(maxsize=len(BLADES))
@@ -168,4 +170,6 @@ def _table(blades: int) -> NDArray[np.float64]:
     rho = np.arange(0, _LONGEST + 1, _STEP)
     angle = np.radians(np.arange(_ANGLES) * (_period(blades) / _ANGLES))[:, None]
     transfer = Polygon(1.0, blades=blades).transfer(-rho * np.sin(angle), rho * np.cos(angle))
-    return np.asarray(np.abs(transfer) ** 2, np.float64)
+    power = np.asarray(np.abs(transfer) ** 2, np.float64)
+    lock(power)
+    return power

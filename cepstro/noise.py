@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cepstro.radial import lock
+
 CORNER = 0.35  # cycles/px: beyond it on both axes, a blurred photo holds noise alone
 _BLOCK = 64
 _MOST_BLOCKS = 256
@@ -88,7 +90,9 @@ def _corner(side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         np.concatenate([np.cos(phase * rho), np.sin(phase * rho)], axis=1) * window[:, None]
         for rho in (right[right > CORNER], all_of[np.abs(all_of) > CORNER])
     )
-    return across.astype(np.float32), np.ascontiguousarray(down.T, np.float32)
+    transforms = across.astype(np.float32), np.ascontiguousarray(down.T, np.float32)
+    lock(*transforms)
+    return transforms
 
 
 def spread_blocks(plane: NDArray[Any], side: int, most: int) -> NDArray[np.float32]:

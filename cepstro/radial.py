@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,6 +103,7 @@ def _rings(
     ring = np.minimum(np.rint(distance), longest + 1).astype(np.intp).ravel()
     count = np.bincount(ring, minlength=longest + 2)[: longest + 1]
     quefrency = np.bincount(ring, distance.ravel(), minlength=longest + 2)[: longest + 1] / count
+    lock(ring, count, quefrency)
     return ring, count, quefrency
 
 
@@ -191,4 +193,12 @@ def _cells(
         total.reshape(sectors, rings).sum(axis=0) / np.maximum(per_ring, 1),
         nominal,
     )
-    return cell, count.astype(np.float64), mean
+    each = count.astype(np.float64)
+    lock(cell, each, mean)
+    return cell, each, mean
+
+
+def lock(*arrays: NDArray[Any]) -> None:
+    """Make arrays read-only that a cache keeps: results hand them out."""
+    for array in arrays:
+        array.flags.writeable = False

@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from cepstro.radial import Profile
+from cepstro.radial import Profile, lock
 
 SMALLEST = 2.5  # px; below, the disk's first zero lies outside the band
 
@@ -75,6 +75,7 @@ def ring_depth(profile: Profile) -> NDArray[np.float64]:
         around = _median(profile.mean[low : index + reach + 1])
         floor = _median(error[low : index + reach + 1])
         depth[index] = (around - profile.mean[index]) / max(floor, 1e-12)
+    lock(depth)
     return depth
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cepstro.psf import Disk, Ring
-from cepstro.radial import PolarSpectrum
+from cepstro.radial import PolarSpectrum, lock
 from cepstro.ring import SMALLEST, Candidate
 
 HOLES = (0.0, 0.35, 0.55, 0.75, 1.0)
@@ -134,7 +134,9 @@ def _known(
     """Keep the templates of a scan, in float32: photos of one size have the same cells."""
     rho = np.frombuffer(frequency)
     cells = np.frombuffer(count).reshape(-1, len(rho))
-    return _ripples(rho, cells, resolution, np.frombuffer(diameters), look, np.float32)
+    known = _ripples(rho, cells, resolution, np.frombuffer(diameters), look, np.float32)
+    lock(known.cell, known.weight, known.trend, known.template)
+    return known
 
 
 def _ripples(
@@ -197,7 +199,9 @@ def _powers() -> NDArray[np.float32]:
     """Power of the transfer functions of diameter 1 at frequencies up to 8, each hole's."""
     grid = np.arange(0, 8, _GRID)
     psfs = [Disk(1.0) if hole == 0 else Ring(1.0, hole=hole) for hole in HOLES]
-    return np.stack([psf.radial(grid) ** 2 for psf in psfs]).astype(np.float32)
+    powers = np.stack([psf.radial(grid) ** 2 for psf in psfs]).astype(np.float32)
+    lock(powers)
+    return powers
 
 
 def _peaks(strength: NDArray[np.float64]) -> list[int]:

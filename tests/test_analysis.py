@@ -221,6 +221,20 @@ def test_twice_is_the_same_to_the_bit(found, grey):
     np.testing.assert_array_equal(again.radial.model, found.radial.model)
 
 
+def test_what_is_done_to_a_result_does_not_change_the_next(found, grey):
+    one = cepstro.analyze(grey)
+    count, mean = found.profile.count.copy(), found.profile.mean.copy()
+    shown = (one.profile, one.radial, one.spectrum)
+    arrays = [getattr(part, name) for part in shown for name in part.__slots__]
+    for array in [*arrays, one.cepstrum]:
+        if isinstance(array, np.ndarray) and array.flags.writeable:
+            array *= 3
+    again = cepstro.analyze(grey)
+    assert again.to_dict() == found.to_dict()
+    np.testing.assert_array_equal(again.profile.count, count)
+    np.testing.assert_array_equal(again.profile.mean, mean)
+
+
 def test_array_is_not_changed_and_nothing_is_said(grey, capfd):
     before = grey.copy()
     locked = grey.copy()

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from spectra import spectrum_of, white_scene
 
+from cepstro.cepstrum import power_cepstrum
 from cepstro.psf import Disk, Motion
 from cepstro.radial import AXIS_BINS, coarsened, on_circle, polar_spectrum, radial_profile
+from cepstro.ring import ring_depth
 from cepstro.spectrum import Spectrum
 
 
@@ -129,3 +131,13 @@ def test_empty_circles_take_the_mean_of_their_neighbours():
     radius = np.array([1, 1, 3])
     found = on_circle(np.array([1.0, 3.0, 10.0]), radius, np.bincount(radius, minlength=6))
     np.testing.assert_allclose(found, [2, 2, 6, 10, 10, 10])
+
+
+def test_arrays_that_a_cache_keeps_are_read_only():
+    spectrum = Spectrum(np.ones((64, 33), np.float32), 1)
+    profile, polar = radial_profile(power_cepstrum(spectrum)), polar_spectrum(spectrum)
+    for array in (profile.quefrency, profile.count, polar.frequency, polar.count, polar.distance):
+        with pytest.raises(ValueError, match="read-only"):
+            array *= 3
+    with pytest.raises(ValueError, match="read-only"):
+        ring_depth(profile)[0] = 1
