@@ -28,6 +28,7 @@ from cepstro.figures import (
 from cepstro.figures.comparison import liveliest
 from cepstro.figures.panels import draw_cepstrum, thumbnail
 from cepstro.figures.style import rendered
+from cepstro.ring import Candidate
 
 DIAMETER = 14.0
 
@@ -273,9 +274,13 @@ def finding(**fields):
     [
         ({}, "Out of focus: a disk 18.6 +- 0.1 px across. `cepstro deblur` will help."),
         (
-            {"confidence": 0.5},
+            {"confidence": 0.5, "candidates": (Candidate(9.0, 0.3),)},
             "Probably out of focus: a disk 18.6 +- 0.1 px across. "
             "`cepstro deblur` may help; compare the others below.",
+        ),
+        (
+            {"confidence": 0.5, "candidates": (Candidate(9.0, 0.0),)},
+            "Probably out of focus: a disk 18.6 +- 0.1 px across. `cepstro deblur` may help.",
         ),
         (
             {"model": "ring", "psf": cepstro.Ring(18.62, hole=0.4)},
@@ -311,6 +316,13 @@ def test_report_in_words_tells_warnings_and_the_next_command():
     assert "cepstro deblur 'my photo.jpg' sharp.png" in text
 
 
+def test_others_below_are_named_when_the_sentence_speaks_of_them():
+    unsure = finding(confidence=0.5, candidates=(Candidate(9.0, 0.3), Candidate(40.0, 0.01)))
+    text = words.report(unsure, "photo.jpg")
+    assert "compare the others below" in text
+    assert re.search(r"or else +9\.0 px \(30 %\)\n", text)
+
+
 def test_report_in_words_says_how_to_sharpen_what_has_no_ring():
     soft = finding(verdict="gaussian", diameter=None, psf=cepstro.Gaussian(3.25))
     text = words.report(soft, "photo.jpg")
@@ -322,6 +334,25 @@ def test_report_in_words_tells_each_colour_that_was_measured():
     red = SimpleNamespace(name="red", diameter=18.9, diameter_error=0.12)
     text = words.report(finding(channels=(red,)), "photo.jpg")
     assert re.search(r"red +18.9 \+- 0.1 px", text)
+
+
+def test_commands_of_the_html_report_run_on_a_soft_photo_too(photo, analysis):
+    soft = replace(
+        analysis, verdict="gaussian", model="gaussian", diameter=None, psf=cepstro.Gaussian(3.25)
+    )
+    page = report_html(photo, soft, name="soft.jpg")
+    commands = re.findall(r"cepstro deblur [^\n<]*", page)
+    assert len(commands) == 2
+    assert all("--psf gaussian:3.25 " in command for command in commands)
+
+
+def test_winner_without_a_diameter_is_named_by_its_sigma(analysis):
+    soft = replace(
+        analysis, verdict="gaussian", model="gaussian", diameter=None, psf=cepstro.Gaussian(7.2)
+    )
+    shown = all_text(analysis_figure(np.zeros((64, 64), np.uint8), soft))
+    assert "gaussian, sigma 7.2 px" in shown
+    assert "0.0 px" not in shown
 
 
 def test_html_report_is_one_file_that_names_everything(photo, analysis):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cepstro.figures.style import LIGHT, SMALL, Theme, legend, picture_axes, plot_axes
 from cepstro.light import split_alpha
-from cepstro.psf import Motion
+from cepstro.psf import Gaussian, Motion
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -287,8 +287,10 @@ def draw_otf(axes: Axes, psf: PSF, *, theme: Theme = LIGHT) -> Axes:
 
 def draw_candidates(axes: Axes, analysis: Analysis, *, theme: Theme = LIGHT) -> Axes:
     """Draw how the winner and the other candidates compare: the chance that each is right."""
+    psf = analysis.psf
     size = f"{analysis.diameter or 0:.1f} px"
-    bars = {f"{analysis.model} {size}": 100 * analysis.confidence}
+    name = f", sigma {psf.sigma:.1f} px" if isinstance(psf, Gaussian) else f" {size}"
+    bars = {f"{analysis.model}{name}": 100 * analysis.confidence}
     best = next(iter(bars))
     for other in analysis.candidates[:3]:
         kind = f"ring, hole {100 * other.hole:.0f} %," if other.hole else "disk"

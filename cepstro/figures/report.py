@@ -123,10 +123,11 @@ def _shell(analysis: Analysis, name: str) -> str:
     quoted = as_argument(name)
     if analysis.psf is None:
         return f"cepstro deblur -a DIAMETER {quoted} sharp.png"
+    psf = f"--psf {shlex.quote(short(analysis.psf))}"
     return (
-        f"cepstro deblur --psf {shlex.quote(short(analysis.psf))} {quoted} sharp.png\n"
-        f"cepstro deblur --method best {quoted} best.png\n"
-        f"cepstro blur --psf {shlex.quote(short(analysis.psf))} OTHER.png blurred.png"
+        f"cepstro deblur {psf} {quoted} sharp.png\n"
+        f"cepstro deblur {psf} --method best {quoted} best.png\n"
+        f"cepstro blur {psf} OTHER.png blurred.png"
     )
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cepstro.pair import PairKernel
 
 SURE = 0.8  # confidence from which the sentence states the finding without "probably"
+_LIKELY = 0.05  # candidates with less chance than this are not named
 
 
 def headline(analysis: "Analysis", *, advise: bool = True) -> str:
@@ -21,11 +22,10 @@ def headline(analysis: "Analysis", *, advise: bool = True) -> str:
         text = f"{'Out' if sure else 'Probably out'} of focus: {_shape(analysis)} across."
         if not advise:
             return text
-        return text + (
-            " `cepstro deblur` will help."
-            if sure
-            else " `cepstro deblur` may help; compare the others below."
-        )
+        if sure:
+            return f"{text} `cepstro deblur` will help."
+        compare = "; compare the others below" if _others(analysis) else ""
+        return f"{text} `cepstro deblur` may help{compare}."
     if analysis.verdict == "motion":
         text = f"{'Moved' if sure else 'Probably moved'}: {_shape(analysis)}."
         return text + " `cepstro deblur` can undo it." if advise else text
@@ -119,6 +119,15 @@ def _shape(analysis: "Analysis") -> str:
     return f"a disk {size}"
 
 
+def _others(analysis: "Analysis") -> list[str]:
+    """Say the other diameters that have a chance worth a word."""
+    return [
+        f"{other.diameter:.1f} px ({100 * other.strength:.0f} %)"
+        for other in analysis.candidates[:3]
+        if other.strength >= _LIKELY
+    ]
+
+
 def numbers(analysis: "Analysis") -> list[tuple[str, str]]:
     """Say the numbers of an analysis, each with its name and unit."""
     rows = []
@@ -129,11 +138,7 @@ def numbers(analysis: "Analysis") -> list[tuple[str, str]]:
         size = measured(channel.diameter, channel.diameter_error)
         rows.append((f"  {channel.name}", f"{size} px"))
     rows.append(("confidence", f"{100 * analysis.confidence:.0f} %"))
-    others = [
-        f"{other.diameter:.1f} px ({100 * min(1.0, other.strength):.0f} %)"
-        for other in analysis.candidates[:3]
-        if other.strength >= 0.05
-    ]
+    others = _others(analysis)
     if analysis.verdict == "defocus" and analysis.confidence < SURE and others:
         rows.append(("or else", ", ".join(others)))
     if analysis.psf is not None:
