@@ -69,7 +69,7 @@ class Fit:
         ln f; ln n, its tilt and its bend about the second pivot.
     cost : float
         Weighted sum of squared residuals over `band`.
-    cells, size : float
+    cells, size : int
         Cells in the band, and parameters fitted.
     misfit : float
         Scatter left over, in units of what the number of blocks alone would leave.
