@@ -150,7 +150,9 @@ def analyze(
     result = _defocus(look, parts) if look.best >= _CONVINCING else None
     if result is None:
         result = _of_motion(first, motion) if motion is not None else _soft_or_none(first, look)
-    others = _others(look, result.diameter if result.verdict == "defocus" else None)
+    others = _others(
+        look, result.diameter if result.verdict == "defocus" else None, 1 - result.confidence
+    )
     warnings = (*result.warnings, *conditions(pixels, encoded))
     measured: tuple[ChannelBlur, ...] = ()
     if channels == "each" and isinstance(result.psf, Disk | Ring | Polygon):
@@ -342,19 +344,24 @@ def _soft_or_none(first: Look, look: Look) -> Analysis:
     )
 
 
-def _others(look: Look, diameter: float | None) -> tuple[Candidate, ...]:
-    """List the runners-up, in px of the photo, without the winner and without doubles."""
+def _others(look: Look, diameter: float | None, rest: float) -> tuple[Candidate, ...]:
+    """List the runners-up, in px of the photo, without the winner and without doubles.
+
+    Their chances, each taken for itself, add up to no more than `rest`: what the verdict leaves.
+    """
     listed = [Candidate(trial.diameter, chance(trial), trial.hole) for trial in look.trials]
     # Those that were not fitted share the chance that the best is wrong.
-    rest = (1 - look.best) / max(1, len(look.untried))
-    listed += [replace(other, strength=rest) for other in look.untried]
+    each = (1 - look.best) / max(1, len(look.untried))
+    listed += [replace(other, strength=each) for other in look.untried]
     kept: list[Candidate] = []
     for candidate in listed:
         size = candidate.diameter * look.view.scale
         known = [other.diameter for other in kept] + ([] if diameter is None else [diameter])
         if not any(abs(np.log(size / other)) < 0.04 for other in known):
             kept.append(replace(candidate, diameter=size))
-    return tuple(sorted(kept, key=lambda candidate: -candidate.strength)[:5])
+    kept = sorted(kept, key=lambda candidate: -candidate.strength)[:5]
+    share = min(1.0, rest / max(1e-12, sum(candidate.strength for candidate in kept)))
+    return tuple(replace(one, strength=share * one.strength) for one in kept)
 
 
 def _each_channel(

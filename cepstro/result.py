@@ -77,7 +77,8 @@ class Analysis:
     noise : float
         Sigma of the noise in encoded units, 0..1.
     candidates : tuple of Candidate
-        Other diameters worth trying, best first; the strength is the chance that it is right.
+        Other diameters worth trying, best first; the strength is the chance that it is right, all
+        of them together at most 1 - `confidence`.
     reason : str
         One sentence: why this verdict.
     warnings : tuple of str

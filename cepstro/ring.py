@@ -30,7 +30,8 @@ class Candidate:
         px.
     strength : float
         How clearly it shows, larger is clearer; of `ring_candidates` the depth of the dark ring in
-        standard errors, of `scan` the correlation (0..1) with the ripples of the spectrum.
+        standard errors, of `scan` the correlation (0..1) with the ripples of the spectrum, of an
+        `Analysis` the chance (0..1) that this is the diameter.
     hole : float
         Hole of the ring whose ripples these are, 0 for a disk.
     """

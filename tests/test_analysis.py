@@ -99,6 +99,17 @@ def test_photos_really_out_of_focus_read_what_people_settled_on(name, low, high)
     assert low <= found.diameter <= high
 
 
+def test_chances_of_an_ambiguous_photo_add_up_to_one_at_most():
+    path = DATA / "defocused" / "opencv" / "text_defocus.jpg"
+    if not path.exists():
+        pytest.skip("shared/data is not here")
+    found = cepstro.analyze(cepstro.read(path))
+    strengths = [other.strength for other in found.candidates]
+    assert strengths == sorted(strengths, reverse=True)
+    assert strengths[0] > 0
+    assert found.confidence + sum(strengths) <= 1 + 1e-9
+
+
 def test_sharpest_of_a_focus_stack_is_not_defocused():
     path = DATA / "defocused" / "pcb_focus_stack" / "depthmap_pcb_004.JPG"
     if not path.exists():
@@ -324,6 +335,7 @@ def test_result_is_whole_and_goes_into_json(found, grey):
     dark = 4 + int(np.argmin(found.profile.mean[4:30]))
     assert found.profile.quefrency[dark] == pytest.approx(12, abs=1.2)
     assert found.radial.zeros[0] == pytest.approx(1.2197 / found.diameter, rel=0.01)
+    assert sum(other.strength for other in found.candidates) <= 1 - found.confidence + 1e-9
     for other in found.candidates:
         assert abs(other.diameter / found.diameter - 1) > 0.03
         assert 0 <= other.strength <= 1
