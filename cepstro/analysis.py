@@ -150,9 +150,7 @@ def analyze(
     result = _defocus(look, parts) if look.best >= _CONVINCING else None
     if result is None:
         result = _of_motion(first, motion) if motion is not None else _soft_or_none(first, look)
-    others = _others(
-        look, result.diameter if result.verdict == "defocus" else None, 1 - result.confidence
-    )
+    others = _others(look, result)
     warnings = (*result.warnings, *conditions(pixels, encoded))
     measured: tuple[ChannelBlur, ...] = ()
     if channels == "each" and isinstance(result.psf, Disk | Ring | Polygon):
@@ -254,18 +252,27 @@ def _defocus(look: Look, parts: list[Look]) -> Analysis:
     fit = refined.fit
     psf = scaled(fit.psf, view.scale)
     diameter = float(fit.parameters[0]) * view.scale
+    error = float(np.hypot(calibrated_error(fit), refined.spread)) * view.scale
+    thin: tuple[Candidate, ...] = ()
+    ambiguous: list[str] = []
+    if refined.other is not None and refined.doubt > _DOUBTFUL:
+        other = scaled(refined.other.psf, view.scale)
+        width = float(refined.other.parameters[0]) * view.scale
+        thin = (Candidate(width, look.best * refined.doubt, 1.0),)
+        ambiguous = reasons.of_thin_ring(other)
     return Analysis(
         verdict="defocus",
         diameter=diameter,
-        diameter_error=calibrated_error(fit) * view.scale,
-        confidence=look.best,
+        diameter_error=error,
+        confidence=look.best * (1 - refined.doubt),
         model=fit.family,
         psf=psf,
         nsr=wiener_constant(refined.data, fit),
         noise=0.0,
-        candidates=(),
+        candidates=thin,
         reason=reasons.of_defocus(psf, diameter),
         warnings=(
+            *ambiguous,
             *_varying(look, fit, parts),
             *reasons.of_large_blur(diameter, min(view.shape) * view.scale / 4),
         ),
@@ -344,19 +351,21 @@ def _soft_or_none(first: Look, look: Look) -> Analysis:
     )
 
 
-def _others(look: Look, diameter: float | None, rest: float) -> tuple[Candidate, ...]:
+def _others(look: Look, result: Analysis) -> tuple[Candidate, ...]:
     """List the runners-up, in px of the photo, without the winner and without doubles.
 
-    Their chances, each taken for itself, add up to no more than `rest`: what the verdict leaves.
+    Their chances, each taken for itself, add up to no more than what the verdict leaves.
     """
+    found = [] if result.verdict != "defocus" or result.diameter is None else [result.diameter]
+    rest = 1 - result.confidence
     listed = [Candidate(trial.diameter, chance(trial), trial.hole) for trial in look.trials]
     # Those that were not fitted share the chance that the best is wrong.
     each = (1 - look.best) / max(1, len(look.untried))
     listed += [replace(other, strength=each) for other in look.untried]
-    kept: list[Candidate] = []
+    kept = list(result.candidates)
     for candidate in listed:
         size = candidate.diameter * look.view.scale
-        known = [other.diameter for other in kept] + ([] if diameter is None else [diameter])
+        known = [other.diameter for other in kept] + found
         if not any(abs(np.log(size / other)) < 0.04 for other in known):
             kept.append(replace(candidate, diameter=size))
     kept = sorted(kept, key=lambda candidate: -candidate.strength)[:5]

@@ -77,6 +77,18 @@ def ring_family(*, soft: bool = False) -> Family:
     )
 
 
+def thin_ring_family() -> Family:
+    """Rings without thickness, their edge soft: (diameter, softness ** 2)."""
+    return Family(
+        "ring",
+        lambda p: Ring(p[0], hole=1.0, softness=float(np.sqrt(p[1]))),
+        (1.5, 0.0),
+        (1e4, 400.0),
+        (0.05, 0.5),
+        _thin_ring_power,
+    )
+
+
 def gaussian_family() -> Family:
     """Gaussians: (sigma ** 2,)."""
     return Family(
@@ -120,6 +132,10 @@ def _ring_power(shapes: NDArray[np.float64], data: PolarSpectrum) -> NDArray[np.
     z, hole = np.pi * shapes[:, :1, None] * around, np.minimum(shapes[:, 1:2, None], _THINNEST)
     power = ((jinc(z) - hole**2 * jinc(hole * z)) / (1 - hole**2)) ** 2
     return _smeared(power if shapes.shape[1] == 2 else power * _softened(shapes[:, 2:], around))
+
+
+def _thin_ring_power(shapes: NDArray[np.float64], data: PolarSpectrum) -> NDArray[np.float64]:
+    return _ring_power(np.insert(shapes, 1, 1.0, axis=1), data)
 
 
 def _gaussian_power(shapes: NDArray[np.float64], data: PolarSpectrum) -> NDArray[np.float64]:

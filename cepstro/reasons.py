@@ -68,6 +68,14 @@ def of_varying_blur(diameters: list[float], errors: list[float]) -> list[str]:
     ]
 
 
+def of_thin_ring(psf: PSF) -> list[str]:
+    """Tell when a thin soft ring may be what a thick sharp one was taken for."""
+    if not isinstance(psf, Ring):
+        return []
+    spec = f"ring:{psf.diameter:.1f},hole=1,softness={psf.softness:.1f}"
+    return [f"a thin soft ring explains the spectrum nearly as well; compare with --psf {spec}"]
+
+
 def of_large_blur(diameter: float, largest: float) -> list[str]:
     """Tell when the blur nears what the photo can show."""
     if diameter < _LARGE_PART * largest:

@@ -87,6 +87,18 @@ def test_ring_and_polygon_of_real_photos_are_named():
     assert polygon.psf.rotation == pytest.approx(13, abs=1.5)
 
 
+def test_thin_soft_ring_is_not_surely_a_thick_one():
+    pixels = photo("leptonica_wyom.jpg", Ring(27, hole=1, softness=2), side=480, noise=0.5)
+    found = cepstro.analyze(pixels)
+    assert found.model == "ring"
+    assert abs(found.diameter - 27) < 2 * found.diameter_error
+    assert found.confidence < 0.7
+    thin = found.candidates[0]
+    assert (thin.diameter, thin.hole) == (pytest.approx(27, rel=0.01), 1)
+    assert found.confidence + sum(other.strength for other in found.candidates) <= 1 + 1e-9
+    assert any(",hole=1,softness=" in warning for warning in found.warnings)
+
+
 @pytest.mark.parametrize(
     ("name", "low", "high"), [("text_defocus.jpg", 17.5, 20.5), ("original.jpg", 10.5, 12.2)]
 )

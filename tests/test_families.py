@@ -10,6 +10,7 @@ from cepstro.families import (
     motion_family,
     ring_family,
     smeared_power,
+    thin_ring_family,
 )
 from cepstro.psf import Disk, Gaussian, Motion, Ring
 
@@ -22,6 +23,11 @@ KINDS = [
         [Ring(21, hole=0.3), Ring(14, hole=0.9), Ring(30, hole=1.0)],
     ),
     (ring_family(soft=True), [(22.0, 0.5, 0.25)], [Ring(22, hole=0.5, softness=0.5)]),
+    (
+        thin_ring_family(),
+        [(22.0, 0.25), (14.0, 0.0)],
+        [Ring(22, hole=1.0, softness=0.5), Ring(14, hole=1.0)],
+    ),
     (motion_family(14.0, (0.8, 1.25)), [(13.0,), (15.5,)], [Motion(13), Motion(15.5)]),
     (gaussian_family(), [(0.64,), (6.0,)], [Gaussian(0.8), Gaussian(6**0.5)]),
 ]

@@ -16,6 +16,10 @@ SENTENCES = [
     (reasons.of_none(0.4, 3.2), ("3.2 px", "-a")),
     (reasons.of_none(0.4, 12.34), ("12.3 px", "--region", "-a")),
     (reasons.of_varying_blur([20.0, 25.04], [0.1, 0.2])[0], ("20.0", "25.0 px", "--region")),
+    (
+        reasons.of_thin_ring(Ring(27.04, hole=1, softness=2.21))[0],
+        ("thin soft ring", "--psf ring:27.0,hole=1,softness=2.2"),
+    ),
     (reasons.of_large_blur(95.0, 100.0)[0], ("larger part",)),
 ]
 

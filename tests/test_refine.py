@@ -51,6 +51,33 @@ def test_disk_that_was_found_as_a_ring_is_a_disk():
     assert fit.psf.diameter == pytest.approx(20, rel=2e-3)
 
 
+@pytest.mark.parametrize("hole", [0.3, 0.6, 0.8])
+def test_hole_of_a_sharp_ring_is_read(hole):
+    found = refined(Ring(27, hole=hole), diameter=27, hole=0.55)
+    assert found.fit.psf.diameter == pytest.approx(27, rel=0.02)
+    assert found.fit.psf.hole == pytest.approx(hole, abs=0.05)
+    if hole < 0.5:
+        assert (found.doubt, found.spread, found.other) == (0, 0, None)
+
+
+def test_thick_ring_admits_the_thin_soft_one_that_looks_alike():
+    true = Ring(27, hole=1, softness=2)
+    found = refined(true, diameter=29, hole=0.75)
+    assert found.other.psf.hole == 1
+    assert found.other.psf.diameter == pytest.approx(27, rel=0.01)
+    assert found.other.psf.softness == pytest.approx(2, rel=0.2)
+    assert found.doubt > 0.3
+    assert abs(found.fit.psf.diameter - 27) < 2 * found.spread
+
+
+def test_thin_ring_without_softness_is_thin():
+    found = refined(Ring(27, hole=1), diameter=27, hole=0.95)
+    assert found.fit.psf.hole == 1
+    assert found.fit.psf.diameter == pytest.approx(27, rel=2e-3)
+    assert found.fit.psf.softness < 1
+    assert np.hypot(calibrated_error(found.fit), found.spread) < 0.1 * 27
+
+
 @pytest.mark.parametrize(("blades", "rotation"), [(6, 10.0), (5, 20.0)])
 def test_polygon_is_seen_with_its_blades(blades, rotation):
     fit = refined(Polygon(20, blades=blades, rotation=rotation), diameter=20).fit
