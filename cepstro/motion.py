@@ -38,6 +38,10 @@ _STRAIGHT = 2 * ROUGHLY  # where fits end that compare angles: their noise stays
 _NEAR_ACROSS, _NEAR_STRIPS = 0.2, 5  # widest v where ripples are compared, and how many strips
 _FEWEST = 8  # frequencies along the motion that ripples are compared by
 _ACROSS = 0.35  # cycles/px, the widest v that takes part
+# The curvature's error is too small, the more so the more scatter a fit leaves: (measured - true) /
+# error was 1.67 in the root mean square on 98 photos of motions of 6 to 40 px. Times this power of
+# the misfit it is 1.00 on them and 1.04 on 94 other photos.
+_ERROR_POWER = 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,9 +51,9 @@ class MotionFit:
     Attributes
     ----------
     length, length_error : float
-        px, and one standard deviation from the curvature of the fit.
-    angle, angle_error : float
-        Degrees counter-clockwise, in -90..90, and the like.
+        px, and one standard deviation as photos with known motion show it.
+    angle : float
+        Degrees counter-clockwise, in -90..90.
     evidence : float
         ln of the ratio of the squared residuals without and with the stripes.
     ripples : float
@@ -63,7 +67,6 @@ class MotionFit:
     length: float
     length_error: float
     angle: float
-    angle_error: float
     evidence: float
     ripples: float
     fit: Fit
@@ -128,16 +131,14 @@ def find_motion(spectrum: Spectrum, *, longest: float) -> MotionFit | None:
         turn = 0.5 * (cost[0] - cost[2]) / bend if bend > 0 else float(np.sign(cost[0] - cost[2]))
         angle += float(np.clip(turn, -1, 1)) * width
         length = float(middle.parameters[0])
-        last, width = width, max(width / 2, 0.05)
+        width = max(width / 2, 0.05)
     fit, data = _fit_at(bins, family, length, angle, SETTLED, None)
     smooth = smooth_fit(data, float(fit.parameters[0]), fit.band)
     evidence = float(np.log(max(smooth.cost, 1e-12) / max(fit.cost, 1e-12)))
-    curvature = max(float(bend), 1e-12) / last**2 * fit.cells
     return MotionFit(
         length=float(fit.parameters[0]),
-        length_error=float(fit.errors[0]),
+        length_error=float(fit.errors[0] * fit.misfit**_ERROR_POWER),
         angle=(angle + 90) % 180 - 90,
-        angle_error=float(np.sqrt(2 * fit.cost / max(1, fit.cells - fit.size) / curvature)),
         evidence=evidence,
         ripples=float(_ripples(bins, float(fit.parameters[0]), angle)[0]),
         fit=fit,
