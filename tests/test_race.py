@@ -5,7 +5,7 @@ import pytest
 from spectra import model_polar, spectrum_of, white_scene
 
 from cepstro.cepstrum import power_cepstrum
-from cepstro.psf import Disk, Ring
+from cepstro.psf import Disk, Gaussian, Ring
 from cepstro.race import WEIGHTS, candidates, chance, trials
 from cepstro.radial import polar_spectrum, radial_profile
 
@@ -80,12 +80,15 @@ def test_candidates_hold_the_truth_and_no_doubles():
                 assert not (same and abs(one.hole - other.hole) < 0.25)
 
 
-def test_white_noise_convinces_nobody():
+@pytest.mark.parametrize("psf", [None, Gaussian(2.0)], ids=str)
+def test_what_has_no_rings_convinces_nobody_even_where_it_runs(monkeypatch, psf):
+    monkeypatch.setattr("cepstro.race._NO_RIPPLES", -1.0)  # every candidate runs
     noise = np.random.default_rng(11).standard_normal((768, 768)).astype(np.float32)
-    spectrum = spectrum_of(noise, 256)
+    spectrum = spectrum_of(noise if psf is None else white_scene(psf, 768, noise=0.02), 256)
     data, profile = polar_spectrum(spectrum), radial_profile(power_cepstrum(spectrum))
-    for trial in trials(data, profile, largest=64)[0]:
-        assert chance(trial) < 0.1
+    found, _ = trials(data, profile, largest=64)
+    assert len(found) > 1
+    assert max(chance(trial) for trial in found) < 0.1
 
 
 def test_what_shows_neither_ripples_nor_a_dark_ring_does_not_run():
