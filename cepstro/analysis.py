@@ -23,7 +23,8 @@ from cepstro.cepstrum import power_cepstrum
 from cepstro.condition import conditions
 from cepstro.errors import UnsuitableImageError
 from cepstro.fit import Fit
-from cepstro.gaussian import OF_A_SHARP_PHOTO, SOFT, find_sigma
+from cepstro.gaussian import OF_A_SHARP_PHOTO, SOFT, softness_of
+from cepstro.gaussian import chance as chance_without_rings
 from cepstro.light import Light, split_alpha
 from cepstro.motion import MotionFit, find_motion
 from cepstro.noise import noise_sigma
@@ -133,10 +134,10 @@ def analyze(
         pixels = pixels[y : y + height, x : x + width]
     _check(pixels)
     view = view_of(pixels, light)
-    first = look = _look_at(view)
+    first = look = look_at(view)
     report(0.5)
     if look.best < _CONVINCING and min(view.shape) > 1.2 * LARGEST_BLOCK:
-        small = _look_at(reduced(view), smallest=LARGEST_BLOCK / 32)
+        small = look_at(reduced(view), smallest=LARGEST_BLOCK / 32)
         look = small if small.best > look.best else look
     parts: list[Look] = []
     if _DOUBTFUL < look.best < _CONVINCING and look.trials[0].fit.floor > _FILLED:
@@ -163,14 +164,6 @@ def analyze(
         warnings=warnings,
         channels=measured,
     )
-
-
-def first_look(image: Photo | NDArray[Any], *, light: Light | None = None) -> Look:
-    """Spectrum, cepstrum and trials of a picture, before anything is decided."""
-    pixels, light = unpack(image, light)
-    pixels, _ = split_alpha(pixels)
-    _check(pixels)
-    return _look_at(view_of(pixels, light))
 
 
 def _check(pixels: NDArray[Any]) -> None:
@@ -201,7 +194,7 @@ def check_region(region: tuple[int, int, int, int], shape: tuple[int, ...]) -> N
         )
 
 
-def _look_at(view: View, *, smallest: float = 0.0, near: float | None = None) -> Look:
+def look_at(view: View, *, smallest: float = 0.0, near: float | None = None) -> Look:
     """Spectrum, cepstrum and trials of one view; diameters in px of the view."""
     side = min(LARGEST_BLOCK, *view.shape)
     spectrum = view.spectrum(side)
@@ -226,7 +219,7 @@ def _sure_parts(look: Look) -> list[Look]:
         if count == 3 and not parts:
             break  # two are needed
         with suppress(UnsuitableImageError):  # a flat part has no say
-            part = _look_at(quarter, near=diameter)
+            part = look_at(quarter, near=diameter)
             if part.best > _SURE:
                 parts.append(part)
     sizes = [part.trials[0].diameter for part in parts]
@@ -327,21 +320,25 @@ def _soft_or_none(first: Look, look: Look) -> Analysis:
     The softness is read at full size, as a reduced copy lacks the frequencies that tell sharp
     photos; the reason speaks of `look`, which came nearest to rings.
     """
-    sigma = find_sigma(first.data)
-    soft = sigma > SOFT
-    excess = float(np.sqrt(max(sigma**2 - OF_A_SHARP_PHOTO**2, 0)))
+    softness = softness_of(first.data)
+    soft = softness.sigma > SOFT
+    excess = float(np.sqrt(max(softness.sigma**2 - OF_A_SHARP_PHOTO**2, 0)))
+    side = float(np.sqrt(first.view.shape[0] * first.view.shape[1]))
+    confidence = chance_without_rings(softness, look.best, side)
     best = look.trials[0].diameter * look.view.scale if look.trials else None
     return Analysis(
         verdict="gaussian" if soft else "none",
         diameter=None,
         diameter_error=None,
-        confidence=1 - look.best,
+        confidence=confidence,
         model="gaussian" if soft else None,
         psf=Gaussian(excess) if soft else None,
         nsr=_NO_RING_NSR,
         noise=0.0,
         candidates=(),
-        reason=reasons.of_gaussian(excess) if soft else reasons.of_none(look.best, best),
+        reason=(
+            reasons.of_gaussian(excess, confidence) if soft else reasons.of_none(look.best, best)
+        ),
         warnings=(),
         channels=(),
         spectrum=first.spectrum,

@@ -8,6 +8,7 @@ from cepstro.race import SMALLEST_FIT
 _SMALL = 3.5  # px
 _LARGE_PART = 0.8  # of the largest diameter that the photo can show
 _DOUBTFUL = 0.2  # chance from which on a candidate is worth a word
+_EVEN = 0.5  # confidence below which the opposite is as likely
 _DIFFERENT = 1.06  # ratio of diameters within one photo
 
 
@@ -29,12 +30,18 @@ def of_motion(psf: Motion) -> str:
     )
 
 
-def of_gaussian(sigma: float) -> str:
+def of_gaussian(sigma: float, confidence: float) -> str:
     """Why this is soft, but nothing that can be sized as defocus."""
-    return (
+    seen = (
         f"the spectrum falls off like a Gaussian of sigma {sigma:.1f} px and shows no rings of "
-        "zeros, so the softness does not come from defocus that can be measured"
+        "zeros"
     )
+    if confidence < _EVEN:
+        return (
+            f"{seen}, but too little of the scene to tell that from defocus; look at a larger part "
+            "or one with more detail"
+        )
+    return f"{seen}, so the softness does not come from defocus that can be measured"
 
 
 def of_none(best: float, diameter: float | None) -> str:

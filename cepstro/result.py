@@ -67,7 +67,10 @@ class Analysis:
     diameter, diameter_error : float or None
         Of the defocus disk (the length of a motion), and one standard deviation, px.
     confidence : float
-        Chance, 0..1, that verdict and diameter (within 5 % or 0.5 px) are right.
+        Chance, 0..1, that verdict and diameter (within 5 % or 0.5 px) are right, calibrated on
+        photos with known blur. That of "gaussian" and "none" is low where too little of the scene
+        shows to tell; it was counted on crops of which two in five were out of focus and one each
+        moved, soft like a Gaussian and sharp.
     model : str or None
         "disk", "ring", "polygon", "gaussian", "motion".
     psf : PSF or None

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from degrade import DATA, blur_valid, record, scene, sharp_names
+from degrade import DATA, blur_valid, record, scene, sharp, sharp_names
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -516,6 +516,21 @@ def test_gaussian_blur_is_not_called_defocus(name, sigma):
     found = cepstro.analyze(record(blur_valid(scene(name, 400, 400), Gaussian(sigma)), noise=1))
     assert found.verdict == "gaussian"
     assert found.psf.sigma == pytest.approx(sigma, rel=0.25)
+
+
+def test_gaussian_is_surer_where_rings_would_have_shown():
+    if "facerec_obama.jpg" not in sharp_names():
+        pytest.skip("shared/data is not here")
+    soft = record(blur_valid(sharp("facerec_obama.jpg"), Disk(16)), noise=1, quality=90)
+    assert cepstro.analyze(soft).verdict == "defocus"
+    shoulder = cepstro.analyze(soft, region=(195, 483, 220, 220))  # out of focus, little to see
+    assert shoulder.verdict == "gaussian"
+    assert shoulder.confidence < 0.5
+    assert "too little" in shoulder.reason
+    plain = cepstro.analyze(photo("leptonica_wyom.jpg", Gaussian(3), side=480, noise=1))
+    assert plain.verdict == "gaussian"
+    assert plain.confidence > 0.85
+    assert "not come from defocus" in plain.reason
 
 
 def test_white_noise_is_neither_soft_nor_out_of_focus():

@@ -300,6 +300,10 @@ def finding(**fields):
             "Soft, but not by a defocus that can be sized.",
         ),
         (
+            {"verdict": "gaussian", "psf": None, "diameter": None, "confidence": 0.2},
+            "Soft, perhaps by a defocus that cannot be sized here.",
+        ),
+        (
             {"verdict": "none", "psf": None, "diameter": None},
             "No defocus that can be measured.",
         ),

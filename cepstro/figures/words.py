@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cepstro.pair import PairKernel
 
 SURE = 0.8  # confidence from which the sentence states the finding without "probably"
+_EVEN = 0.5  # confidence below which the opposite is as likely
 _LIKELY = 0.05  # candidates with less chance than this are not named
 
 
@@ -29,6 +30,8 @@ def headline(analysis: "Analysis", *, advise: bool = True) -> str:
     if analysis.verdict == "motion":
         text = f"{'Moved' if sure else 'Probably moved'}: {_shape(analysis)}."
         return text + " `cepstro deblur` can undo it." if advise else text
+    if analysis.verdict == "gaussian" and analysis.confidence < _EVEN:
+        return "Soft, perhaps by a defocus that cannot be sized here."
     if analysis.verdict == "gaussian":
         return "Soft, but not by a defocus that can be sized."
     return "No defocus that can be measured."

@@ -4,8 +4,9 @@
 
 Prints the tables and saves them as results/accuracy.md and results/accuracy.json. The photos are
 every other one of shared/data/sharp (the odd ones; the even ones calibrated the confidence), in
-crops of 512 x 768 px, and drawn scenes. "Gross" are errors over 5 % and 0.5 px, a refusal included;
-"bare ring" is the darkest ring of the cepstral profile alone. ``--quick`` takes one seed each.
+crops of 512 x 768 px (and smaller ones anywhere), and drawn scenes. "Gross" are errors over 5 % and
+0.5 px, a refusal included; "bare ring" is the darkest ring of the cepstral profile alone.
+``--quick`` takes one seed each.
 """
 
 from __future__ import annotations
@@ -233,6 +234,28 @@ def calibration_table(outcomes: list[Outcome]) -> list[str]:
     return lines
 
 
+def crop_table(outcomes: list[Outcome]) -> list[str]:
+    """Rows of how often crops without a found blur are as soft, or as sharp, as was said."""
+    lines = ["| verdict | confidence | n | right | were out of focus |", "|---|---|---|---|---|"]
+    for verdict in ("gaussian", "none"):
+        for low, high in pairwise((0, 0.1, 0.3, 0.5, 0.7, 0.85, 0.95, 1.01)):
+            group = [o for o in outcomes if o.verdict == verdict and low <= o.confidence < high]
+            if not group:
+                continue
+            so = [
+                o.kind == "gaussian"
+                if verdict == "gaussian"
+                else o.kind == "sharp" or (o.kind == "gaussian" and o.size < 1)
+                for o in group
+            ]
+            lines.append(
+                f"| {verdict} | {low:.2f} to {min(high, 1):.2f} | {len(group)} | "
+                f"{100 * np.mean(so):.0f} % | "
+                f"{100 * np.mean([o.kind in DEFOCUS for o in group]):.0f} % |"
+            )
+    return lines
+
+
 def real_table() -> list[str]:
     """Rows of the photos that are really out of focus, and of measured lens kernels."""
     lines = ["| photo | expected, px | verdict | found, px | confidence |", "|---|---|---|---|---|"]
@@ -281,6 +304,7 @@ def main() -> None:
         "negatives": cases.negatives("odd", seeds=seeds),
         "drawings": cases.drawings("odd", seeds=3 * seeds),
         "varied": cases.varied("odd", seeds=seeds),
+        "crops": cases.crops("odd", seeds=seeds),
     }
     outcomes: list[Outcome] = []
     with ProcessPoolExecutor() as pool:
@@ -296,7 +320,10 @@ def main() -> None:
         f"Kinds of blur, sizes 10 to 40 px, {cases.USUAL}": family_table(of["families"]),
         "False defocus": negative_table(of["negatives"] + of["drawings"]),
         "Two depths, soft edges, rims, sharpened by the camera": disk_table(of["varied"]),
-        "Confidence and error bars": calibration_table(outcomes),
+        "Confidence and error bars": calibration_table(
+            [outcome for outcome in outcomes if outcome.table != "crops"]
+        ),
+        "Confidence where no blur was found, on crops": crop_table(of["crops"]),
         "Real photos and lenses": real_table(),
     }
     lines = ["# Accuracy of the blind analysis", "", "Made by tests/benchmarks/accuracy.py.", ""]

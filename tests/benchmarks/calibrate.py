@@ -3,8 +3,8 @@
     python tests/benchmarks/calibrate.py
 
 Uses the even photos of shared/data/sharp and half of the drawn scenes (the odd ones report, see
-accuracy.py), and prints WEIGHTS for cepstro/race.py, the calibration of the chance, and the share
-of errors within one and two error bars for cepstro/refine.py.
+accuracy.py), and prints WEIGHTS for cepstro/gaussian.py and for cepstro/race.py, the calibration of
+the chances, and the share of errors within one and two error bars for cepstro/refine.py.
 """
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import cases
 
-from cepstro import race
-from cepstro.analysis import first_look
+import cepstro
+from cepstro import gaussian, race
+from cepstro.analysis import Look, look_at
+from cepstro.errors import UnsuitableImageError
 from cepstro.refine import refine
+from cepstro.view import view_of
 
 DEFOCUS = ("disk", "soft", "ring", "polygon")
 _WITHIN = 0.68  # share of the errors within one error bar
@@ -44,6 +47,26 @@ def made() -> Iterator[cases.Case]:
         cases.drawings(half),
         cases.varied(half),
     )
+
+
+def first_look(pixels: np.ndarray) -> Look:
+    """Spectrum, cepstrum and trials of a picture, before anything is decided."""
+    return look_at(view_of(pixels, "srgb"))
+
+
+def without_rings(case: cases.Case) -> tuple[bool, np.ndarray, bool] | None:
+    """Of a photo in which no blur was found: is it soft, the features, and is that right."""
+    try:
+        found = cepstro.analyze(case.pixels)
+    except UnsuitableImageError:
+        return None
+    if found.verdict not in ("gaussian", "none"):
+        return None
+    look = first_look(case.pixels)
+    softness = gaussian.softness_of(look.data)
+    side = float(np.sqrt(look.view.shape[0] * look.view.shape[1]))
+    soft = found.verdict == "gaussian"
+    return soft, gaussian.features(softness, look.best, side), cases.is_so(case, soft=soft)
 
 
 def is_right(case: cases.Case, diameter: float) -> bool:
@@ -86,8 +109,32 @@ def logistic(features: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return weights
 
 
+def calibration(chance: np.ndarray, truth: np.ndarray) -> None:
+    """Print how often what had some chance was right."""
+    for low, high in ((0, 0.1), (0.1, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 1.01)):
+        inside = (chance >= low) & (chance < high)
+        if inside.any():
+            print(
+                f"chance {low:.1f} to {min(high, 1):.1f}: {inside.sum()} photos, "
+                f"{100 * truth[inside].mean():.0f} % right"
+            )
+
+
+def softness() -> None:
+    """Print WEIGHTS for cepstro/gaussian.py."""
+    with ProcessPoolExecutor() as pool:
+        found = list(pool.map(without_rings, cases.crops("even", seeds=4), chunksize=8))
+    for soft in (True, False):
+        rows = [row[1:] for row in found if row is not None and row[0] == soft]
+        seen, truth = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+        weights = logistic(seen, truth)
+        print(f"{'gaussian' if soft else 'none'}, {len(rows)} crops: {np.round(weights, 2)}")
+        calibration(1 / (1 + np.exp(-(seen @ weights))), truth)
+
+
 def main() -> None:
     """Measure, fit and print."""
+    softness()
     with ProcessPoolExecutor() as pool:
         measured = list(pool.map(measure, made(), chunksize=4))
     rows = [row for trials, _ in measured for row in trials]
@@ -101,12 +148,7 @@ def main() -> None:
             top = int(np.argmax(chances))
             best.append((chances[top], trials[top][1]))
     chance, truth = np.array(best).T
-    for low, high in ((0, 0.1), (0.1, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 1.01)):
-        inside = (chance >= low) & (chance < high)
-        print(
-            f"chance {low:.1f} to {min(high, 1):.1f}: {inside.sum()} photos, "
-            f"{100 * truth[inside].mean():.0f} % right"
-        )
+    calibration(chance, truth)
     errors = [error for _, error in measured if error is not None]
     off = np.array([max(error[1], 1e-4 * error[2][1]) for error in errors])
     measures = np.log(np.array([error[2] for error in errors], float))

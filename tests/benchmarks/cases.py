@@ -36,6 +36,13 @@ CONDITIONS = {
     "128 px crop": {"crop": 128},
 }
 USUAL = "noise 1, JPEG 90"
+CROPS = (160, 300, 500, 1000)  # px
+CAMERAS: tuple[dict, ...] = (
+    {"noise": 1, "quality": 90},
+    {"noise": 0.5},
+    {"noise": 1, "quality": 75},
+    {"noise": 4},
+)
 LARGEST = {"256 px crop": 25.0, "128 px crop": 12.0}
 _HEIGHT, _WIDTH = 512, 768
 _PLACES = 4
@@ -136,6 +143,46 @@ def negatives(half: str, *, seeds: int = 2) -> Iterator[Case]:
                 ):
                     pixels = photographed(_crop(name, psf, seed), psf, condition, seed=seed)
                     yield Case(name, condition, kind, psf, pixels)
+
+
+def crops(half: str, *, seeds: int = 2) -> Iterator[Case]:
+    """Small parts of photos, wherever they lie: wall, sky and blurred background too."""
+    for name in names(half):
+        for seed in range(seeds):
+            rng = np.random.default_rng([seed, sum(name.encode()), 91])
+            size = _between(rng, 6, 40)
+            for kind, psf in (
+                ("disk", cepstro.Disk(size)),
+                ("ring", cepstro.Ring(size, hole=float(rng.uniform(0.3, 0.6)))),
+                ("gaussian", cepstro.Gaussian(_between(rng, 0.8, 8))),
+                ("sharp", None),
+                ("motion", cepstro.Motion(_between(rng, 6, 40), angle=rng.uniform(-90, 90))),
+            ):
+                scene = degrade.scene(name, 1300, 1500, seed=seed)
+                light = scene if psf is None else degrade.blur_valid(scene, psf)
+                for number, options in enumerate(CAMERAS):
+                    pixels = degrade.record(light, seed=seed, **options)
+                    for side in CROPS:
+                        crop = _anywhere(pixels, side, [seed, number, side, sum(name.encode())])
+                        yield Case(name, f"crop of {side} px", kind, psf, crop)
+
+
+def is_so(case: Case, *, soft: bool) -> bool:
+    """Whether a photo is as soft as a Gaussian, or as sharp, as was said of it."""
+    if soft:
+        return case.kind == "gaussian"
+    return case.kind == "sharp" or (case.kind == "gaussian" and case.psf.sigma < 1)
+
+
+def _anywhere(pixels: np.ndarray, side: int, seed: list[int]) -> np.ndarray:
+    """A square part of a picture at random; smaller where the picture is."""
+    rng = np.random.default_rng(seed)
+    size = [min(side, length) for length in pixels.shape[:2]]
+    top, left = (
+        int(rng.integers(0, length - part + 1))
+        for length, part in zip(pixels.shape[:2], size, strict=True)
+    )
+    return np.ascontiguousarray(pixels[top : top + size[0], left : left + size[1]])
 
 
 def drawings(half: str, *, seeds: int = 6) -> Iterator[Case]:
