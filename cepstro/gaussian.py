@@ -77,7 +77,8 @@ def features(softness: Softness, best: float, side: float) -> NDArray[np.float64
 def chance(softness: Softness, best: float, side: float) -> float:
     """Chance, 0..1, that a photo without rings is what its softness says: "gaussian" or "none"."""
     weights = WEIGHTS[softness.sigma > SOFT]
-    return float(1 / (1 + np.exp(-float(features(softness, best, side) @ weights))))
+    seen = float(1 / (1 + np.exp(-float(features(softness, best, side) @ weights))))
+    return min(1 - best, seen)  # what the best ring leaves
 
 
 def softness_of(data: PolarSpectrum) -> Softness:
