@@ -154,15 +154,15 @@ def _thick_or_thin(data: PolarSpectrum, ring: Fit) -> Refined:
     middle, softness = 0.5 * width * (1 + hole), 0.15 * width * (1 - hole)
     start = (middle, softness**2 + 0.01)
     thin = fit_model(data, thin_ring_family(), [start], wide, like=thick)
-    gain = float(np.log(thick.cost / thin.cost))
+    gain = float(np.log(max(thick.cost, 1e-12) / max(thin.cost, 1e-12)))
     if hole > _MOST_THICK and gain > -_EQUAL:
         # A thickness t leaves the zeros that a softness of t / sqrt(12) does.
-        variance = thin.parameters[1] + thin.errors[1] * calibrated_error(thin) / thin.errors[0]
-        thickness = float(np.sqrt(12 * variance))
+        wider = calibrated_error(thin) / max(float(thin.errors[0]), 1e-12)
+        thickness = float(np.sqrt(12 * (thin.parameters[1] + wider * thin.errors[1])))
         doubt = _HALF if thickness > _THICK * width else 0.0
         return Refined(thin, data, doubt, float(np.sqrt(_HALF)) * thickness)
     likely = min(1.0, (hole - _LEAST_THIN) / (_THIN - _LEAST_THIN))
-    doubt = float(_HALF * likely / (1 + np.exp(-(gain + _AS_WELL) / _EQUAL)))
+    doubt = float(_HALF * likely / (1 + np.exp(-max(gain + _AS_WELL, -1) / _EQUAL)))
     spread = np.sqrt(doubt) * abs(width - float(thin.parameters[0]))
     return Refined(_softened(data, ring), data, doubt, float(spread), thin)
 
