@@ -74,7 +74,9 @@ def test_noise_and_jpeg_leave_the_kernel_usable(how, limit):
 
 def test_what_jpeg_wipes_out_is_not_taken_for_softness():
     found = estimate_kernel(*pair(DISK, quality=90))
-    assert found.fit.psf.softness == pytest.approx(0.5, abs=0.02)
+    assert isinstance(found.fit.psf, Disk)
+    assert found.fit.psf.softness < 0.52
+    assert abs(found.fit.psf.softness - 0.5) < 3 * found.fit.errors["softness"]
     assert error(found, DISK) < 0.02
 
 
