@@ -39,10 +39,12 @@ SIDES = (1000, 2048, 4096, 8192, 16384, 20000)
 DISK, NSR = 12, 1e-2
 TURNS = 2  # of one process and of several: of each the best counts
 FULL_DISK, FULL_NSR = 33.0, 5e-4
-SEAMS = (("wiener", 12, 1e-2), ("wiener", 33, 1e-3), ("wiener", 33, 5e-4), ("wiener", 33, 1e-4),
-         ("wiener", 80, 1e-3), ("wiener", 12, None), ("wiener", 33, None), ("sparse", 12, None),
-         (None, 12, None))  # fmt: skip
-SEAMS_SIZE = {"wiener": (8000, 9000), "sparse": (2600, 5000), None: (2600, 5000)}
+SEAMS = (
+    ("wiener", "12", "0.01"), ("wiener", "33", "0.001"), ("wiener", "33", "0.0005"),
+    ("wiener", "33", "0.0001"), ("wiener", "80", "0.001"), ("wiener", "12", "auto"),
+    ("wiener", "33", "auto"), ("sparse", "12", "auto"), ("default", "12", "auto"),
+)  # fmt: skip
+SEAMS_SIZE = {"wiener": (8000, 9000), "sparse": (2600, 5000), "default": (2600, 5000)}
 
 
 def write_slide(path: Path, side: int) -> None:
@@ -159,7 +161,7 @@ def slides(folder: Path, largest: int) -> list[dict[str, Any]]:
     return rows
 
 
-def seams(folder: Path) -> list[dict[str, Any]]:
+def seam(folder: str, method: str, disk: str, nsr: str) -> dict[str, Any]:
     """How far a picture in blocks differs from the same in memory, border included."""
     import tifffile
     from skimage import data
@@ -167,33 +169,43 @@ def seams(folder: Path) -> list[dict[str, Any]]:
     import cepstro
     from cepstro.tiles import deblur_file
 
-    rng = np.random.default_rng(2)
+    page = data.page()[:190, 10:].repeat(2, 0).repeat(2, 1)[:, :512]
+    picture = np.concatenate([data.coffee()[:, :512, 1], page, data.camera()])
+    height, width = SEAMS_SIZE[method]
+    pad = (0, height - len(picture)), (0, width - picture.shape[1])
+    psf = cepstro.Disk(float(disk))
+    soft = cepstro.blur(np.pad(picture, pad, mode="symmetric"), psf)
+    noise = np.random.default_rng(2).standard_normal(soft.shape, np.float32)
+    soft = np.clip(np.rint(soft + noise), 0, 255).astype(np.uint8)
+    source, target = Path(folder, "soft.tif"), Path(folder, "sharp.tif")
+    tifffile.imwrite(source, soft, tile=(TILE, TILE))
+    words: dict[str, Any] = {
+        "nsr": None if nsr == "auto" else float(nsr),
+        "method": None if method == "default" else method,
+    }
+    blocks = fastest(lambda: deblur_file(source, target, psf, **words), 1)
+    start = time.perf_counter()
+    whole = cepstro.deblur(soft, psf, **words)
+    memory = time.perf_counter() - start
+    apart = np.abs(whole.astype(np.int16) - tifffile.imread(target))
+    return {
+        "method": method,
+        "disk": disk,
+        "nsr": nsr,
+        "size": [height, width],
+        "most": int(apart.max()),
+        "different": float((apart > 0).mean()),
+        "beyond": float((apart > 1).mean()),
+        "blocks": blocks,
+        "memory": memory,
+    }
+
+
+def seams(folder: Path) -> list[dict[str, Any]]:
+    """`seam` of every method and constant, each in a process of its own."""
     rows = []
-    for method, diameter, nsr in SEAMS:
-        height, width = SEAMS_SIZE[method]
-        picture = np.concatenate([data.coffee()[:400, :512, 1], data.page()[:190, 10:].repeat(2, 0)
-                                  .repeat(2, 1)[:380, :512], data.camera()])  # fmt: skip
-        pad = (0, height - len(picture)), (0, width - picture.shape[1])
-        soft = cepstro.blur(np.pad(picture, pad, mode="symmetric"), cepstro.Disk(diameter))
-        noisy = np.rint(soft + rng.standard_normal(soft.shape, np.float32))
-        soft = np.clip(noisy, 0, 255).astype(np.uint8)
-        tifffile.imwrite(folder / "soft.tif", soft, tile=(TILE, TILE))
-        psf = cepstro.Disk(diameter)
-        words = {"nsr": nsr, "method": method}
-        start = time.perf_counter()
-        deblur_file(folder / "soft.tif", folder / "sharp.tif", psf, **words)
-        between = time.perf_counter()
-        whole = cepstro.deblur(soft, psf, **words)
-        seconds = between - start, time.perf_counter() - between
-        apart = np.abs(whole.astype(np.int16) - tifffile.imread(folder / "sharp.tif"))
-        rows.append(
-            {
-                "method": method or "default", "disk": diameter, "nsr": nsr or "auto",
-                "size": [height, width], "most": int(apart.max()),
-                "different": float((apart > 0).mean()), "beyond": float((apart > 1).mean()),
-                "blocks": seconds[0], "memory": seconds[1],
-            }
-        )  # fmt: skip
+    for words in SEAMS:
+        rows.append(alone("seam", str(folder), *words))
         print(rows[-1], flush=True)
     return rows
 
@@ -382,11 +394,11 @@ def full() -> list[dict[str, Any]]:
     return rows
 
 
-def alone(function: str, *arguments: str) -> dict[str, float]:
+def alone(function: str, *arguments: str) -> dict[str, Any]:
     """Result of a function of this module in a process of its own."""
     command = [sys.executable, __file__, "--alone", function, *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
 
