@@ -322,7 +322,11 @@ def test_report_in_words_tells_warnings_and_the_next_command():
 
 def test_others_below_are_named_when_the_sentence_speaks_of_them():
     unsure = finding(confidence=0.5, candidates=(Candidate(9.0, 0.3), Candidate(40.0, 0.01)))
+    text = words.report(unsure, "photo.jpg", region=(1, 2, 300, 400))
+    assert "cepstro deblur --psf disk:" in text  # measured in the region, not anew
+    assert "cepstro analyze photo.jpg --region 1,2,300,400 --figure why.png" in text
     text = words.report(unsure, "photo.jpg")
+    assert "cepstro deblur photo.jpg sharp.png" in text
     assert "compare the others below" in text
     assert re.search(r"or else +9\.0 px \(30 %\)\n", text)
 

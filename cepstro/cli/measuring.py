@@ -70,7 +70,7 @@ def analyze(
     if as_json:
         typer.echo(json.dumps(result.to_dict(), indent=2, allow_nan=False))
     else:
-        typer.echo(words.report(result, str(image), in_blocks=photo is None))
+        typer.echo(words.report(result, str(image), in_blocks=photo is None, region=region))
     if result.verdict != "defocus":
         raise typer.Exit(NoDefocusError.exit_code)
 

@@ -37,13 +37,19 @@ def headline(analysis: "Analysis", *, advise: bool = True) -> str:
     return "No defocus that can be measured."
 
 
-def report(analysis: "Analysis", image: str, *, in_blocks: bool = False) -> str:
+def report(
+    analysis: "Analysis",
+    image: str,
+    *,
+    in_blocks: bool = False,
+    region: tuple[int, int, int, int] | None = None,
+) -> str:
     """Say all that `cepstro analyze IMAGE` prints."""
     lines = [headline(analysis), ""]
     lines += [f"  {name:<12} {value}" for name, value in numbers(analysis)]
     lines += ["", f"Why: {sentence(analysis.reason)}"]
     lines += [f"Mind: {sentence(warning)}" for warning in analysis.warnings]
-    lines += ["", *_next(analysis, image, in_blocks)]
+    lines += ["", *_next(analysis, image, in_blocks, region)]
     return "\n".join(lines).rstrip()
 
 
@@ -151,13 +157,23 @@ def numbers(analysis: "Analysis") -> list[tuple[str, str]]:
     return rows
 
 
-def _next(analysis: "Analysis", image: str, in_blocks: bool) -> list[str]:
+def _next(
+    analysis: "Analysis",
+    image: str,
+    in_blocks: bool,
+    region: tuple[int, int, int, int] | None,
+) -> list[str]:
     name = as_argument(image)
     sharp = f"sharp{Path(image).suffix}" if in_blocks else "sharp.png"
-    if analysis.verdict in ("defocus", "motion"):
-        lines = ["Next:", f"  cepstro deblur {name} {sharp}"]
-        return lines if in_blocks else [*lines, f"  cepstro analyze {name} --figure why.png"]
-    if analysis.psf is not None:
-        spec = shlex.quote(short(analysis.psf))
-        return ["To sharpen it all the same:", f"  cepstro deblur --psf {spec} {name} {sharp}"]
-    return ["If you know the blur's diameter:", f"  cepstro deblur -a DIAMETER {name} {sharp}"]
+    if analysis.psf is None:
+        return ["If you know the blur's diameter:", f"  cepstro deblur -a DIAMETER {name} {sharp}"]
+    found = analysis.verdict in ("defocus", "motion")
+    # What only a region showed, deblur would not find in the whole photo.
+    blur = "" if found and region is None else f"--psf {shlex.quote(short(analysis.psf))} "
+    lines = [f"  cepstro deblur {blur}{name} {sharp}"]
+    if not found:
+        return ["To sharpen it all the same:", *lines]
+    if not in_blocks:
+        part = "" if region is None else f" --region {','.join(str(n) for n in region)}"
+        lines.append(f"  cepstro analyze {name}{part} --figure why.png")
+    return ["Next:", *lines]
