@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from cepstro.cli import options as opt
+from cepstro.cli.guard import mention
 from cepstro.cli.progress import bar
 
 
@@ -52,14 +53,14 @@ def check_fits(psf: Any, photo: Any) -> None:
 
 
 def read(image: Path, page: int | None, max_pixels: int | None) -> Any:
-    """Read a photo; where it is the first of several pages and none was named, say so."""
+    """Read a photo; where it is the first of several pages and none was named, mention it."""
     from cepstro import read as work
 
     photo = work(image, page=page or 0, max_pixels=max_pixels)
     if page is None and photo.pages > 1:
         from cepstro.photo import safe_name
 
-        typer.echo(f"{safe_name(image)}: the first of its {photo.pages} pages was taken.", err=True)
+        mention(f"{safe_name(image)}: the first of its {photo.pages} pages was taken.")
     return photo
 
 

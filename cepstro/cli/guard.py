@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from cepstro.errors import CepstroError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count it
+_afterwards: list[str] = []  # lines for the end of the command that runs
 
 
 class Guarded(TyperGroup):
@@ -32,9 +33,12 @@ class Guarded(TyperGroup):
             elif hasattr(stream, "reconfigure"):  # a terminal that lacks a sign shows its code
                 stream.reconfigure(errors="backslashreplace")
         keywords["standalone_mode"] = False  # errors come here instead of being printed there
+        _afterwards.clear()
         try:
             status = super().main(*args, **keywords)
             sys.stdout.flush()
+            for line in dict.fromkeys(_afterwards):
+                _say(line)
         except SystemExit:
             raise
         except BaseException as error:
@@ -53,6 +57,11 @@ def shown(text: object) -> str:
 def complain(message: object) -> None:
     """One line on standard error."""
     _say(f"cepstro: {shown(' '.join(str(message).split()))}")
+
+
+def mention(text: str) -> None:
+    """Say a line on standard error when the command has ended well; an error stands alone."""
+    _afterwards.append(shown(text))
 
 
 def need_command(context: typer.Context) -> None:
