@@ -6,7 +6,8 @@ Dask is imported only where a Dask array is given, so nobody else needs it.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +16,6 @@ from cepstro.fft import one_thread
 from cepstro.light import Light, check_image
 
 Slices = tuple[slice, slice]
-
-
-class Parts(Protocol):
-    """How the parts of a picture are worked on (`cepstro.restore.parts`)."""
-
-    def area(self, core: Slices) -> Any:
-        """Tell what is needed around a core: the picture as far as the halo."""
-        ...
-
-    def __call__(self, window: NDArray[Any], part: Any, tell: Any) -> NDArray[Any]:
-        """Work on a part; what is made of its core."""
-        ...
 
 
 def is_lazy(image: object) -> bool:
@@ -66,13 +55,8 @@ def read(image: Any, boxes: list[Slices]) -> list[NDArray[Any]]:
 
 def cores(image: Any) -> list[list[slice]]:
     """Where the chunks of a Dask array lie, by rows and by columns."""
-    return [
-        [
-            slice(end - length, end)
-            for length, end in zip(some, np.cumsum(some).tolist(), strict=True)
-        ]
-        for some in image.chunks[:2]
-    ]
+    edges = [[0, *np.cumsum(some).tolist()] for some in image.chunks[:2]]
+    return [[slice(*edge) for edge in pairwise(some)] for some in edges]
 
 
 def at_least(image: Any, halo: int) -> Any:
@@ -89,9 +73,9 @@ def at_least(image: Any, halo: int) -> Any:
 
 
 def windows(image: Any, work: Any, halo: int) -> Any:
-    """Dask array of `work`, a `Parts` or a Delayed of it, done on every chunk.
+    """Dask array of `work` done on every chunk, none of which is shorter than `halo` px.
 
-    No chunk is shorter than `halo` px.
+    `work` is a `cepstro.restore.parts.Parts`, or a Delayed of one.
     """
     import dask
     import dask.array
@@ -102,7 +86,7 @@ def windows(image: Any, work: Any, halo: int) -> Any:
         depth[2] = 0
     rows, columns = cores(image)
 
-    def on_chunk(window: NDArray[Any], work: Parts, block_info: Any = None) -> NDArray[Any]:
+    def on_chunk(window: NDArray[Any], work: Any, block_info: Any = None) -> Any:
         y, x = block_info[0]["chunk-location"][:2]
         with one_thread():  # Dask works on several chunks at a time
             return work(window, work.area((rows[y], columns[x])), lambda _: None)

@@ -35,8 +35,8 @@ _SMALLEST_DISK = 3.0  # px
 _RING, _RING_POWER = 1.635, 0.0175  # of a disk's second ring: frequency times diameter, and power
 _ROOM = (-4.0, 6.0)  # beyond, rings are lost, or could not be overlooked
 _SIDES = (64, 1500)  # px: smaller photos are not looked at, of larger ones no more is told
-# Of the logistics for "gaussian" and for "none", in the order of `features`; from
-# tests/benchmarks/calibrate.py.
+# Of the logistics for "gaussian" and for "none", in the order of `features`; fitted to crops of
+# photos in the way of tests/benchmarks/calibrate.py.
 WEIGHTS = {
     True: np.array([-1.33, -0.28, 0.40, 0.67]),
     False: np.array([1.11, -0.07, 0.21, 1.27]),

@@ -7,27 +7,13 @@ import sys
 
 import numpy as np
 import pytest
+from test_tiles import scene, steps
 
 import cepstro
 from cepstro.restore import areas
 
 da = pytest.importorskip("dask.array")
 SOFT = cepstro.Disk(9)
-
-
-def scene(height: int, width: int, *channels: int) -> np.ndarray:
-    """A blurred, noisy picture in 16 bit, of walks with steps."""
-    rng = np.random.default_rng(8)
-    walk = rng.standard_normal((height, width, *channels)).cumsum(0).cumsum(1)
-    soft = cepstro.blur(0.5 + 0.35 * np.sin(walk / 40), SOFT, light="linear")
-    noisy = soft + 0.002 * rng.standard_normal(soft.shape)
-    return np.rint(65535 * np.clip(noisy, 0, 1)).astype(np.uint16)
-
-
-def steps(a: np.ndarray, b: np.ndarray, rim: int = 0) -> float:
-    """Largest difference away from the border, in 1/255 of the range."""
-    inside = np.s_[rim : a.shape[0] - rim, rim : a.shape[1] - rim]
-    return float(np.abs(a[inside].astype(float) - b[inside]).max() / 65535 * 255)
 
 
 def untouchable(*shape: int):

@@ -8,20 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_tiles import scene
 
 import cepstro
 from cepstro.restore import borders, measured, parts, wiener, windows
 
-PSF = cepstro.Disk(7)
-
-
-def scene(height: int, width: int, *channels: int) -> np.ndarray:
-    """A blurred, noisy picture in 16 bit."""
-    rng = np.random.default_rng(3)
-    walk = rng.standard_normal((height, width, *channels)).cumsum(0).cumsum(1)
-    soft = cepstro.blur(0.5 + 0.35 * np.sin(walk / 30), PSF, light="linear")
-    noisy = soft + 0.002 * rng.standard_normal(soft.shape)
-    return np.rint(65535 * np.clip(noisy, 0, 1)).astype(np.uint16)
+PSF = cepstro.Disk(9)  # of the scene
+SEVERAL = [slice(0, 99), slice(99, 200)], [slice(0, 200)]  # cuts of some picture
 
 
 def planned(picture: np.ndarray, nsr: float | None, method: str | None = "wiener"):
@@ -97,7 +90,7 @@ def test_core_of_a_part_is_that_of_the_picture_wherever_it_lies(shape, nsr, long
     whole = cepstro.deblur(blurred, PSF, nsr=nsr, method="wiener").astype(float)
     plan, read = planned(blurred, nsr)
     size = blurred.shape[:2]
-    framed = parts.framed(plan, size, read(parts.side_boxes(plan, size)))
+    framed = parts.framed(plan, size, read(parts.side_boxes(plan, size, SEVERAL)))
     elsewhere = pickle.loads(pickle.dumps(framed))
     for y, x in [(0, 0), (150, 120), (shape[0] - 50, shape[1] - 40), (0, 200)]:
         part = framed.area((slice(y, y + 50), slice(x, x + 40)))
@@ -111,9 +104,9 @@ def test_core_of_a_part_is_that_of_the_picture_wherever_it_lies(shape, nsr, long
 
 def test_part_that_is_all_of_a_picture_is_deblurred_as_it_is():
     blurred = scene(90, 70)
-    plan, read = planned(blurred, 1e-2)
+    plan, _ = planned(blurred, 1e-2)
     every = slice(0, 90), slice(0, 70)
-    whole = parts.parts(plan, (90, 70), ([every[0]], [every[1]]), read)
+    whole = parts.parts(plan, (90, 70), ([every[0]], [every[1]]), [])
     made = whole(blurred[whole.area(every).outer], whole.area(every), lambda _: None)
     np.testing.assert_array_equal(made, cepstro.deblur(blurred, PSF, nsr=1e-2))
 
@@ -123,4 +116,4 @@ def test_values_that_are_not_finite_are_refused_wherever_they_lie():
     plan, read = planned(picture, 1e-2)
     picture[3, 100] = np.nan
     with pytest.raises(cepstro.CepstroError, match="not finite"):
-        parts.framed(plan, (300, 200), read(parts.side_boxes(plan, (300, 200))))
+        parts.framed(plan, (300, 200), read(parts.side_boxes(plan, (300, 200), SEVERAL)))

@@ -5,8 +5,8 @@ each frequency as weight; disk, ring, polygon and Gaussian compete by their chi-
 parameters. A disk that is mostly softness is left to the Gaussian, and holes and corners must be
 larger than their errors and the pixels: hard disks and those drawn by area passed for rings of hole
 0.1 and octagons. Of 608 pairs of 6 scenes (8 bit, noise, JPEG; 32 PSFs), which the limits were
-chosen on, 3 are named wrongly;
-73 were when a Gaussian cost as much as a disk and every hole and corner was believed.
+chosen on, 3 are named wrongly; 73 were when a Gaussian cost as much as a disk and every hole and
+corner was believed.
 
 Tried: Bayes' criterion alone named disks octagons (JPEG) and thin rings wide ones of another
 diameter, on differences in chi-square of 1 to 6 %; true octagons and wide rings differ by 8 % to a

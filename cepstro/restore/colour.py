@@ -51,7 +51,6 @@ class Job:
     targets: NDArray[Any]  # H x W x >= C, to be filled
     task: Task
     measured: Measured
-    progress: Tell
 
     def light(self, where: tuple[slice, slice], c: int) -> Plane:
         """Light of a part of one channel."""
@@ -63,13 +62,13 @@ class Job:
         self.targets[(*where, c)] = codes
 
 
-def restore(job: Job) -> None:
+def restore(job: Job, tell: Tell) -> None:
     """Restore a picture by a strong method."""
     size = job.planes.shape[0], job.planes.shape[1]
     whole = slice(0, size[0]), slice(0, size[1])
     # Richardson-Lucy decides when to stop on the whole picture.
     parts = [Area(whole, whole)] if job.task.method == "lucy" else areas(size, job.task.halfwidth)
-    on_all(partial(restore_area, job), parts, job.progress)
+    on_all(partial(restore_area, job), parts, tell)
 
 
 def restore_area(job: Job, part: Area, tell: Tell) -> None:

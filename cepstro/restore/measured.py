@@ -80,8 +80,8 @@ def asked(
     light: Light,
 ) -> Task:
     """Check what `deblur` is asked for, whether of a picture in memory or of a file."""
-    for name, value in (("noise", noise), ("diameter_error", error)):
-        if not (value is None and name == "noise") and not _is_number(value):
+    for name, value in (("noise", 0.0 if noise is None else noise), ("diameter_error", error)):
+        if not _is_number(value):
             raise TypeError(f"{name} must be a number, got {value!r:.60}")
     if nsr is None or (isinstance(nsr, str) and nsr == "auto"):
         constant = None

@@ -28,7 +28,7 @@ from cepstro.photo import check_finite
 from cepstro.restore import areas, borders, wiener
 from cepstro.restore.areas import Area, Slices
 from cepstro.restore.borders import Plane
-from cepstro.restore.measured import Read, Task
+from cepstro.restore.measured import Task
 from cepstro.restore.windows import LONGEST_HALO, ByAreas, ByWiener, Tell
 
 Shape = tuple[int, int]
@@ -59,13 +59,27 @@ def cuts(size: Shape, task: Task | None) -> Cuts:
     return rows, columns
 
 
-def parts(plan: ByWiener | ByAreas, size: Shape, cuts: Cuts, read: Read) -> Parts:
-    """How the parts of a picture of `size`, cut by `cuts`, are restored; `read` reads of it."""
-    if len(cuts[0]) == len(cuts[1]) == 1:
+def parts(plan: ByWiener | ByAreas, size: Shape, cuts: Cuts, sides: list[NDArray[Any]]) -> Parts:
+    """How the parts of a picture of `size`, cut by `cuts`, are restored.
+
+    `sides` are the pixels of its `side_boxes`.
+    """
+    if _is_one(cuts):
         return _Whole(plan)
-    if isinstance(plan, ByAreas):
-        return InAreas(plan, size)
-    return framed(plan, size, read(side_boxes(plan, size)))
+    return InAreas(plan, size) if isinstance(plan, ByAreas) else framed(plan, size, sides)
+
+
+def side_boxes(plan: ByWiener | ByAreas, size: Shape, cuts: Cuts) -> list[Slices]:
+    """List what parts need of a picture beside themselves: bands along its sides, or nothing."""
+    if _is_one(cuts) or isinstance(plan, ByAreas):
+        return []
+    every = slice(0, size[0]), slice(0, size[1])
+    tall, wide = (side.picture.there() for side in _sides(plan, size))
+    return [*((y, every[1]) for y in tall), *((every[0], x) for x in wide)]
+
+
+def _is_one(cuts: Cuts) -> bool:
+    return len(cuts[0]) == len(cuts[1]) == 1
 
 
 def lazily(plan: ByWiener | ByAreas, image: Any) -> Any:
@@ -83,14 +97,10 @@ def lazily(plan: ByWiener | ByAreas, image: Any) -> Any:
         sides = [_Side(n, halo, plan.task.halfwidth) for n in size]
         filled = [side.filled(max(image.chunks[axis])) for axis, side in enumerate(sides)]
         image = image.rechunk({axis: -1 for axis in (0, 1) if filled[axis]})
-    work: Any
-    if image.numblocks[:2] == (1, 1):
-        work = _Whole(plan)
-    elif isinstance(plan, ByAreas):
-        work = InAreas(plan, size)
-    else:
-        pixels = [given[box] for box in side_boxes(plan, size)]
-        work = dask.delayed(framed)(plan, size, pixels)  # read when a result is asked for
+    rows, columns = chunks.cores(image)
+    pixels = [given[box] for box in side_boxes(plan, size, (rows, columns))]
+    # Made, and the sides read, when a result is asked for.
+    work = dask.delayed(parts)(plan, size, (rows, columns), pixels)
     return chunks.windows(image, work, halo)
 
 
@@ -118,14 +128,9 @@ class InAreas:
     plan: ByAreas
     size: Shape
 
-    @property
-    def halo(self) -> int:
-        """How far an area reaches beyond its core, px."""
-        return areas.halo(self.plan.task.halfwidth)
-
     def area(self, core: Slices) -> Area:
         """Tell what has to be read around a core."""
-        return areas.around(core, self.halo, self.size)
+        return areas.around(core, areas.halo(self.plan.task.halfwidth), self.size)
 
     def __call__(self, window: NDArray[Any], part: Area, tell: Tell) -> NDArray[Any]:
         """Core of a part, as encoded."""
@@ -258,10 +263,11 @@ class Framed:
         down, across = rows.window(y), columns.window(x)
         size = down.stop - down.start, across.stop - across.start
         core = _moved(y, down.start), _moved(x, across.start)
+        runs = rows.runs(down), columns.runs(across)
         for c in range(len(self.gaps)):
 
             def lay(frame: Plane, c: int = c) -> None:
-                self._lay(c, frame, rows.runs(down), columns.runs(across), pixels, part)
+                self._lay(c, frame, runs, pixels, part)
 
             def surround(frame: Plane, c: int = c) -> None:
                 halfwidth = self.plan.task.halfwidth
@@ -279,8 +285,7 @@ class Framed:
         self,
         c: int,
         frame: Plane,
-        down: list[_Run],
-        across: list[_Run],
+        runs: tuple[list[_Run], list[_Run]],
         pixels: NDArray[Any],
         part: Area,
     ) -> None:
@@ -288,7 +293,7 @@ class Framed:
         beside, below = self.gaps[c]
         rows, columns = self.sides
         top, left = (outer.start for outer in part.outer)
-        for y, x in product(down, across):
+        for y, x in product(*runs):
             here = frame[y.here, x.here]
             if y.kind == "gap":
                 column = _moved(x.there, -columns.length) if x.kind == "gap" else x.there
@@ -330,13 +335,6 @@ def framed(plan: ByWiener, size: Shape, found: list[NDArray[Any]]) -> Framed:
         )
         gaps.append((beside[:, kept[1]], below[kept[0]]))
     return Framed(plan, (tall, wide), rows, columns, gaps)
-
-
-def side_boxes(plan: ByWiener, size: Shape) -> list[Slices]:
-    """Parts of a picture that what continues it hangs on: along its top, bottom, left and right."""
-    every = slice(0, size[0]), slice(0, size[1])
-    tall, wide = (side.picture.there() for side in _sides(plan, size))
-    return [*((y, every[1]) for y in tall), *((every[0], x) for x in wide)]
 
 
 def _sides(plan: ByWiener, size: Shape) -> tuple[_Side, _Side]:

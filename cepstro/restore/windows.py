@@ -44,7 +44,7 @@ def check_method(method: str | None) -> None:
 
 @dataclass(slots=True, eq=False)
 class ByWiener:
-    """The Wiener filter of every channel of one picture; called with window after window.
+    """The Wiener filter of every channel of one picture, for all of it or window after window.
 
     Filters, gains and memory are kept for the next window, but do not travel to other processes.
     """
@@ -149,12 +149,12 @@ class ByAreas:
         """Restore an area (H x W x C, or with alpha), of which `window` is all: its core."""
         out = window.copy()
         here = Area((slice(0, len(window)), slice(0, window.shape[1])), part.inside)
-        restore_area(Job(window, out, self.task, self.measured, tell), here, tell)
+        restore_area(Job(window, out, self.task, self.measured), here, tell)
         return out[part.inside]
 
     def whole(self, planes: NDArray[Any], targets: NDArray[Any], tell: Tell) -> None:
         """Restore a whole picture (H x W x C, or with alpha)."""
-        restore(Job(planes, targets, self.task, self.measured, tell))
+        restore(Job(planes, targets, self.task, self.measured), tell)
 
 
 def measure(blocks: list[Blocks], task: Task) -> ByWiener | ByAreas:

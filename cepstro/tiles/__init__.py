@@ -27,7 +27,7 @@ from cepstro.psf import PSF, psf_to_dict
 from cepstro.restore import windows
 from cepstro.restore.areas import Area, Slices, on_all
 from cepstro.restore.measured import Task, asked, blocks_of, samples
-from cepstro.restore.parts import Parts, cuts, parts
+from cepstro.restore.parts import Parts, cuts, parts, side_boxes
 from cepstro.synthesis import Blurred
 from cepstro.tiles.look import analyze_file
 from cepstro.tiles.source import Form, Sheet, is_zarr, opened
@@ -105,8 +105,9 @@ def deblur_file(
     Notes
     -----
     "sparse", "best" and None give the values of `deblur`: both cut a picture into the same areas.
-    The Wiener filter gives them to less than 1/255, up to the picture's border, as long as it
-    reaches no further than 2048 px; tests/benchmarks/scale.py measures by how much.
+    The Wiener filter gives them to 1/255, up to the picture's border, but for a few values in ten
+    million, as long as it reaches no further than 2048 px; beyond, tests/benchmarks/scale.py found
+    differences of up to 4/255.
 
     Stopped work, by whatever, leaves a hidden folder ``.NAME.cepstro`` beside the target; the same
     call goes on from there.
@@ -116,10 +117,9 @@ def deblur_file(
 
     def plan(sheet: Sheet, form: Form, light: Light) -> Parts:
         here = replace(task, psfs=[psf] * form.colours, light=light)
-
-        read = partial(_read, sheet)
+        read, where = partial(_read, sheet), cuts(form.size, task)
         found = windows.measure(blocks_of(read, samples(form.size, here)), here)
-        return parts(found, form.size, cuts(form.size, task), read)
+        return parts(found, form.size, where, read(side_boxes(found, form.size, where)))
 
     settings = ["deblur", psf_to_dict(psf), task.nsr, task.method, noise, diameter_error]
     _each_sheet(Path(source), Path(target), task, plan, settings, light, progress)
@@ -146,8 +146,9 @@ def blur_file(
 
 
 def _read(sheet: Sheet, boxes: list[Slices]) -> list[NDArray[Any]]:
-    """Pixels of boxes of a sheet."""
-    return sheet.windows([(y.start, x.start, y.stop - y.start, x.stop - x.start) for y, x in boxes])
+    """Pixels of boxes of a sheet, if any."""
+    found = [(y.start, x.start, y.stop - y.start, x.stop - x.start) for y, x in boxes]
+    return sheet.windows(found) if found else []
 
 
 def _each_sheet(
